@@ -61,7 +61,7 @@ func (r *running) group(c *cobra.Command, outside bool) (string, error) {
 	if status.Role != "client" {
 		return "", fmt.Errorf("%s is no client, but a %s: programs are started inside of a client's tunnel; choose it with --name", client.Name(), status.Role)
 	}
-	dir, err := hostnet.GroupDir(hostnet.RunGroup(status.Adapter, outside))
+	dir, err := hostnet.RunGroupDir(status.Adapter, outside)
 	if err != nil {
 		return "", err
 	}

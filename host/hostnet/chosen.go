@@ -39,7 +39,7 @@ type Programs struct {
 	// Groups are control groups, by their paths below the root of the hierarchy of
 	// version 2. Programs in groups below count, too.
 	Groups []string
-	// Started has a control group made for programs that are started to be in it: RunGroup.
+	// Started has a control group made for programs that are started to be in it: RunGroupDir.
 	Started bool
 }
 
@@ -56,20 +56,22 @@ func (c *Chosen) Leads(fromAdapter bool) bool {
 
 func (c *Chosen) learns() bool { return c != nil && (c.Learn || c.LearnOutside) }
 
-// RunGroup is the path of the control group for programs that are to use the tunnel of a
-// device, or to stay outside of it, while a State asks for it.
-func RunGroup(device string, outside bool) string {
+// runGroup is the path of the control group for programs that are to use the tunnel of a
+// device, or to stay outside of it, while a State asks for it. Control groups are the whole
+// machine's, and devices a network namespace's, so that its number is in the name.
+func runGroup(device string, in space, outside bool) string {
+	side := "inside"
 	if outside {
-		return "culvert-" + device + "-outside"
+		side = "outside"
 	}
-	return "culvert-" + device + "-inside"
+	return "culvert-" + device + "-" + in.Number + "-" + side
 }
 
-// groups are all groups of a side for a device.
-func (p Programs) groups(device string, outside bool) []string {
+// groups are all groups of a side for a State.
+func (p Programs) groups(want *State, outside bool) []string {
 	groups := slices.Clone(p.Groups)
 	if p.Started {
-		groups = append(groups, RunGroup(device, outside))
+		groups = append(groups, runGroup(want.Device, want.space, outside))
 	}
 	return groups
 }

@@ -388,14 +388,24 @@ func (linux) hasGroup(path string) (bool, error) {
 	return err == nil, nil
 }
 
-// GroupDir is the directory of a control group of this host, by which programs get into it.
-func GroupDir(path string) (string, error) {
+// RunGroupDir is the directory of the control group for programs that are to use the tunnel of
+// a device of this network namespace, or to stay outside of it (Programs.Started), by which
+// they get into it.
+func RunGroupDir(device string, outside bool) (string, error) {
+	here, err := networkNamespace()
+	if err != nil {
+		return "", err
+	}
+	return groupDir(runGroup(device, here, outside))
+}
+
+func groupDir(path string) (string, error) {
 	dir, _, err := groupMount()
 	return filepath.Join(dir, path), err
 }
 
 func (linux) addGroup(path string) error {
-	dir, err := GroupDir(path)
+	dir, err := groupDir(path)
 	if err != nil {
 		return err
 	}
@@ -412,7 +422,7 @@ func (linux) addGroup(path string) error {
 }
 
 func (linux) delGroup(path string) error {
-	dir, err := GroupDir(path)
+	dir, err := groupDir(path)
 	if err != nil || !filepath.IsLocal(path) {
 		return cmp.Or(err, fs.ErrInvalid)
 	}

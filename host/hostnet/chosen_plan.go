@@ -27,6 +27,7 @@ func (a *Applied) number(want *State) error {
 		return nil
 	}
 	k := a.host.kernel
+	want.space = a.host.store.space
 	want.noMarks = k.limits().marks
 	if want.Chosen != nil && want.noMarks == nil {
 		if _, err := k.hasChosen(chosenTable{}); errors.Is(err, errGone) {
@@ -68,8 +69,8 @@ func (h *host) observeChosen(want State, seen *observed, but func(way) bool) err
 		return nil
 	}
 	seen.groups, seen.uids = map[string]bool{}, map[string]uint32{}
-	h.observePrograms(c.Inside, c.Inside.groups(want.Device, false), seen)
-	h.observePrograms(c.Outside, c.Outside.groups(want.Device, true), seen)
+	h.observePrograms(c.Inside, c.Inside.groups(&want, false), seen)
+	h.observePrograms(c.Outside, c.Outside.groups(&want, true), seen)
 	for _, w := range seen.routes.all() {
 		if !but(w) && !w.Local && w.Device != "" {
 			seen.past = append(seen.past, w)
@@ -139,7 +140,7 @@ func (p *planner) planMembers(side Programs, outside bool) {
 			p.fail(Failure{What: chosenFailure, Err: fmt.Errorf("user %s: this host has no user of that name or number", u)})
 		}
 	}
-	if why := p.is.noGroups; why != nil && len(side.groups(p.want.Device, outside)) > 0 {
+	if why := p.is.noGroups; why != nil && len(side.groups(&p.want, outside)) > 0 {
 		p.fail(Failure{What: chosenFailure, Err: why})
 		return
 	}
@@ -148,7 +149,7 @@ func (p *planner) planMembers(side Programs, outside bool) {
 			p.fail(Failure{What: chosenFailure, Err: fmt.Errorf("control group %s: it is not there yet; once it is, it is found within %v", g, lookEvery)})
 		}
 	}
-	if own := RunGroup(p.want.Device, outside); side.Started {
+	if own := runGroup(p.want.Device, p.want.space, outside); side.Started {
 		p.add(&groupChange{own})
 	}
 }
@@ -211,7 +212,7 @@ func (p *planner) strict() bool {
 func chosenTableOf(want State, seen *observed) chosenTable {
 	c := want.Chosen
 	t := chosenTable{Table: "culvert-chosen-" + want.Device, Device: want.Device, Mark: want.numbers.Mark,
-		Inside: membersOf(c.Inside, want.Device, false, seen), Outside: membersOf(c.Outside, want.Device, true, seen),
+		Inside: membersOf(c.Inside, &want, false, seen), Outside: membersOf(c.Outside, &want, true, seen),
 		Inside4: c.IPv4, Inside6: c.IPv6}
 	for _, w := range seen.past {
 		t.Outside4 = t.Outside4 || w.Dst == all4
@@ -226,14 +227,14 @@ func chosenTableOf(want State, seen *observed) chosenTable {
 	return t
 }
 
-func membersOf(p Programs, device string, outside bool, seen *observed) (m members) {
+func membersOf(p Programs, want *State, outside bool, seen *observed) (m members) {
 	for _, u := range p.Users {
 		if id, known := seen.uids[u]; known && !slices.Contains(m.UIDs, id) {
 			m.UIDs = append(m.UIDs, id)
 		}
 	}
 	if seen.noGroups == nil {
-		m.Groups = p.groups(device, outside)
+		m.Groups = p.groups(want, outside)
 	}
 	return m
 }

@@ -49,7 +49,7 @@ func TestPlanOnly(t *testing.T) {
 	mustEqual(t, numbered(t, withPrograms(), onlySome()), lines(
 		"set tun0 up",
 		"add address 10.8.0.2/24 to tun0",
-		"make control group culvert-tun0-inside",
+		"make control group culvert-tun0-1-inside",
 		"add route 0.0.0.0/0 via 10.8.0.1 dev tun0 table 43560",
 		"add route 0.0.0.0/0 unreachable metric 1073741824 table 43560",
 		"add route ::/0 unreachable metric 1073741824 table 43560",
@@ -60,7 +60,7 @@ func TestPlanOnly(t *testing.T) {
 		"add IPv4 rule 20002: mark 0x43564c02, table 43560",
 		"add IPv6 rule 20002: mark 0x43564c02, table 43560",
 		"set net.ipv4.conf.all.src_valid_mark = 1 (was 0)",
-		"add nftables table inet culvert-chosen-tun0: into the tunnel: user 1001, control group system.slice/backup.service, control group gone, control group culvert-tun0-inside; into the tunnel: addresses of chosen names",
+		"add nftables table inet culvert-chosen-tun0: into the tunnel: user 1001, control group system.slice/backup.service, control group gone, control group culvert-tun0-1-inside; into the tunnel: addresses of chosen names",
 		"add route 10.1.0.0/16 via 10.8.0.1 dev tun0",
 		"add route 2001:db8:7::/48 unreachable",
 		"not possible: chosen programs: user eve: this host has no user of that name or number",
@@ -75,7 +75,7 @@ func TestPlanExcept(t *testing.T) {
 		"set tun0 up",
 		"add address 10.8.0.2/24 to tun0",
 		"add address fd00:8::2/64 to tun0",
-		"make control group culvert-tun0-outside",
+		"make control group culvert-tun0-1-outside",
 		"add route 0.0.0.0/0 via 192.168.1.1 dev wlan0 metric 600 table 43561",
 		"add route 192.168.1.0/24 dev wlan0 metric 600 table 43561",
 		"add route ::/0 via fe80::1 dev wlan0 table 43561",
@@ -85,7 +85,7 @@ func TestPlanExcept(t *testing.T) {
 		"add IPv4 rule 20003: mark 0x43564c03, table 43561",
 		"add IPv6 rule 20003: mark 0x43564c03, table 43561",
 		"set net.ipv4.conf.all.src_valid_mark = 1 (was 0)",
-		"add nftables table inet culvert-chosen-tun0: past it: user 1002, control group culvert-tun0-outside; past it: addresses of excepted names",
+		"add nftables table inet culvert-chosen-tun0: past it: user 1002, control group culvert-tun0-1-outside; past it: addresses of excepted names",
 		"add route 203.0.113.5/32 via 192.168.1.1 dev wlan0, the way it goes now",
 		"add route 198.51.100.0/24 via 192.168.1.1 dev wlan0, the way it goes now",
 		"add route 0.0.0.0/1 via 10.8.0.1 dev tun0",
@@ -154,9 +154,9 @@ func TestChosenUndone(t *testing.T) {
 	}
 	k := withPrograms()
 	a := applied(t, newProcesses().start(k, t.TempDir(), 1, nil), onlySome())
-	k.busy = map[string]bool{"culvert-tun0-inside": true}
+	k.busy = map[string]bool{"culvert-tun0-1-inside": true}
 	mustUndo(t, a)
-	if !k.cgroups["culvert-tun0-inside"] || len(k.tables) > 0 {
+	if !k.cgroups["culvert-tun0-1-inside"] || len(k.tables) > 0 {
 		t.Error(k)
 	}
 }

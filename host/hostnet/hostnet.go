@@ -41,6 +41,7 @@ type State struct {
 	numbers numbers  // for Chosen and Former
 	learned *learned // for Chosen
 	noMarks error    // why packets are not marked
+	space   space    // where the device is, for Chosen
 }
 
 // Address is one address of the adapter.

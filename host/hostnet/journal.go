@@ -152,9 +152,21 @@ func (s store) read(device, space string) (*journal, error) {
 	}
 	if err == nil && j.Space != s.space {
 		j.foreign = true
-		j.changes = slices.DeleteFunc(j.changes, func(c change) bool { _, file := c.(*fileChange); return !file })
+		j.changes = slices.DeleteFunc(j.changes, func(c change) bool { return !outlasts(c, j.Space.Boot == s.space.Boot) })
 	}
 	return j, err
+}
+
+// outlasts reports whether a change is there after its network namespace is gone: a file,
+// and within a boot a control group.
+func outlasts(c change, sameBoot bool) bool {
+	switch c.(type) {
+	case *fileChange:
+		return true
+	case *groupChange:
+		return sameBoot
+	}
+	return false
 }
 
 // parseJournal reads what save writes.
@@ -213,7 +225,7 @@ func (s store) split(js []*journal) (alive, dead []*journal) {
 }
 
 // orphans returns the journals of dead processes in namespaces that are gone. What
-// they changed is gone too, except files.
+// they changed is gone too, except what outlasts them.
 func (s store) orphans(js []*journal) []*journal {
 	return slices.DeleteFunc(slices.Clone(js), func(j *journal) bool {
 		return !j.foreign || s.alive(j.Owner) || s.gone == nil || !s.gone(j.Space)

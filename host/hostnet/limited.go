@@ -44,8 +44,9 @@ func (limited) addGroup(string) error                 { return errNoMarks }
 func (limited) delGroup(string) error                 { return errGone }
 func (limited) userID(string) (uint32, error)         { return 0, errNoMarks }
 
-// GroupDir is the directory of a control group of this host.
-func GroupDir(string) (string, error) { return "", errNoMarks }
+// RunGroupDir is the directory of the control group for programs that are to use the tunnel of
+// a device, or to stay outside of it.
+func RunGroupDir(string, bool) (string, error) { return "", errNoMarks }
 
 func (limited) watch(context.Context, string) (<-chan trigger, error) { return nil, errUnkept }
 func sameNamespace(space) (func() error, error)                       { return nil, errUnkept }

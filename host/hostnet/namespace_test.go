@@ -79,6 +79,43 @@ func TestGoneNamespaces(t *testing.T) {
 	}
 }
 
+// TestGroupsOfNamespaces: devices of one name in two namespaces have a control group each. That
+// of a namespace that is gone is removed from anywhere, unless the living have it by now.
+func TestGroupsOfNamespaces(t *testing.T) {
+	k, dir, ps := withPrograms(), t.TempDir(), newProcesses()
+	gone, other := space{Boot: "0b1c-1", Cookie: 3, Number: "7"}, space{Boot: "0b1c-1", Cookie: 4, Number: "8"}
+	start := func(s space, pid int) *Applied {
+		own := withPrograms() // devices and rules are the namespace's
+		own.cgroups = k.cgroups
+		return applied(t, ps.in(s, own, dir, pid), onlySome())
+	}
+	start(gone, 1)
+	second := start(other, 2)
+	if !k.cgroups["culvert-tun0-7-inside"] || !k.cgroups["culvert-tun0-8-inside"] {
+		t.Fatalf("groups: %v", k.cgroups)
+	}
+	mustUndo(t, second)
+	if !k.cgroups["culvert-tun0-7-inside"] || k.cgroups["culvert-tun0-8-inside"] {
+		t.Errorf("the one that ended took the other's group, or left its own: %v", k.cgroups)
+	}
+	ps.alive[1] = false
+	start(space{Boot: "0b1c-1", Cookie: 5, Number: "7"}, 3) // the number is used again
+	clean := func() {
+		if _, err := ps.in(other, k, dir, 4).cleanup(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	clean()
+	if !k.cgroups["culvert-tun0-7-inside"] {
+		t.Error("the group of the living was removed")
+	}
+	ps.alive[3] = false
+	clean()
+	if k.cgroups["culvert-tun0-7-inside"] {
+		t.Error("the group of a namespace that is gone is there")
+	}
+}
+
 func quoted(s string) string { return strings.ReplaceAll(s, "\n", `\n`) }
 
 // TestGoneNamespaceMakesRoom: a device of the namespace that has the number now

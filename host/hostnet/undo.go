@@ -117,7 +117,7 @@ func (h *host) undoDead(ctx context.Context, spare func(*journal) bool) ([]strin
 			errs = append(errs, fmt.Errorf("device %s: %w", j.Device, err))
 		}
 	}
-	more, err := h.undoOrphans(ctx, orphans, heirs(alive))
+	more, err := h.undoOrphans(ctx, orphans, alive)
 	return append(lines, more...), errors.Join(append(errs, err)...)
 }
 
@@ -129,18 +129,38 @@ func report(j *journal, ts []told) (lines []string) {
 	return lines
 }
 
-// undoOrphans puts back the files that were changed in namespaces that are gone;
-// every other change is gone with them. A file that this process does not find at
-// its path, because it was mounted there, is left to a process that does.
-func (h *host) undoOrphans(ctx context.Context, orphans []*journal, heirs map[string]change) (lines []string, err error) {
+// groupsOf are the control groups of journals.
+func groupsOf(js []*journal) map[string]bool {
+	groups := map[string]bool{}
+	for _, j := range js {
+		for _, c := range j.changes {
+			if g, ok := c.(*groupChange); ok {
+				groups[g.Path] = true
+			}
+		}
+	}
+	return groups
+}
+
+// undoOrphans puts back the files that were changed in namespaces that are gone, and removes
+// their control groups; every other change is gone with them. A file that this process does not find at
+// its path, because it was mounted there, is left to a process that does. So is a group of
+// the living, whose namespace has the number of one that is gone.
+func (h *host) undoOrphans(ctx context.Context, orphans, alive []*journal) (lines []string, err error) {
 	var errs []error
+	groups := groupsOf(alive)
 	for _, j := range orphans {
-		here := func(c change) bool { return c.(*fileChange).isHere(h.kernel, j.Space.Boot == h.store.space.Boot) }
+		here := func(c change) bool {
+			if g, ok := c.(*groupChange); ok {
+				return !groups[g.Path]
+			}
+			return c.(*fileChange).isHere(h.kernel, j.Space.Boot == h.store.space.Boot)
+		}
 		if len(j.changes) > 0 && !slices.ContainsFunc(j.changes, here) {
 			continue
 		}
 		say := func(ts []told) { lines = append(lines, report(j, ts)...) }
-		if err := h.undo(ctx, j, here, heirs, say); err != nil {
+		if err := h.undo(ctx, j, here, heirs(alive), say); err != nil {
 			errs = append(errs, fmt.Errorf("device %s: %w", j.Device, err))
 		}
 	}

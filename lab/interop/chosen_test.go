@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 )
@@ -58,15 +57,6 @@ func (c *choosing) stateDir() string { return filepath.Join(c.client.dir, "state
 
 // grouped runs a command where control groups are to be seen.
 var grouped = []string{"sh", "-c", `mount -t cgroup2 none /sys/fs/cgroup && exec "$@"`, "sh"}
-
-// groupsOfTun0 is held by a test whose client makes control groups: those are named by the
-// adapter alone, and are the whole machine's, whatever the network namespace.
-var groupsOfTun0 sync.Mutex
-
-func ownGroups(t *testing.T) {
-	groupsOfTun0.Lock()
-	t.Cleanup(groupsOfTun0.Unlock)
-}
 
 // get asks a web server in the shell, so that anybody can run it.
 const get = `exec 3<>/dev/tcp/%s/80 && printf 'GET / HTTP/1.0\r\n\r\n' >&3 && tail -n 1 <&3`
@@ -150,7 +140,6 @@ func TestOnlyNetworks(t *testing.T) {
 // Nothing is left, also after kill -9.
 func TestChosenPrograms(t *testing.T) {
 	t.Parallel()
-	ownGroups(t)
 	c := newChoosing(t)
 	c.client.nft(`table inet others { chain output { type filter hook output priority 0; ct mark 7 counter; }; }`)
 	before := c.client.state()

@@ -63,7 +63,6 @@ func TestChosenAnew(t *testing.T) {
 	for name, own := range map[string][]string{"root": nil, "user daemon": {"user daemon", "group daemon"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ownGroups(t)
 			c := newChoosing(t)
 			before := c.client.state()
 			web := c.webWire.b4
