@@ -40,13 +40,14 @@ type PathProbe struct {
 	since    uint16  // the sequence of the first ping of the size being tried
 
 	phase  pathPhase
-	top    int  // the largest datagram that is of use, bytes
-	lo, hi int  // lo passes, and nothing above hi does
-	size   int  // being tried
-	long   int  // of the question with which that is done, bytes: blocks of a cipher may make it shorter
-	pass   int  // the length of the question of size lo
-	heard  int  // the largest load that was an answer: another one is a late answer to the same question
-	tries  int  // of it
+	top    int // the largest datagram that is of use, bytes
+	lo, hi int // lo passes, and nothing above hi does
+	size   int // being tried
+	long   int // of the question with which that is done, bytes: blocks of a cipher may make it shorter
+	pass   int // the length of the question of size lo
+	heard  int // the largest load that was an answer: another one is a late answer to the same question
+	tries  int // of it
+	alive  pathAlive
 	full   bool // top was tried
 	trip   time.Duration
 	first  time.Time // the first question of the size was sent
@@ -69,6 +70,15 @@ const (
 	pathRest              // known
 	pathConfirm           // does what is known still pass?
 )
+
+// pathAlive is how a size that does not pass is told from a path that carries nothing for a
+// while, as when a process on the way waits for a processor: before a size is tried for the
+// last time, the peer has to answer a question of the size that passes.
+type pathAlive struct {
+	asks  bool // such an answer is waited for
+	asked int  // how often it was asked for
+	known bool // it has come since the size was tried first
+}
 
 // Measure has the path measured, so that inner packets of this many bytes may use it, and
 // again from time to time. 0 ends that. A peer that answers no loads is asked by pings
@@ -130,7 +140,7 @@ func (p *PathProbe) begin(now time.Time) {
 
 // try begins to try a size.
 func (p *PathProbe) try(at time.Time, size int) {
-	p.size, p.tries, p.due = size, 0, at
+	p.size, p.tries, p.due, p.alive = size, 0, at, pathAlive{}
 	if p.phase != pathSearch {
 		p.heard = 0
 	}
@@ -143,8 +153,11 @@ func (p *PathProbe) try(at time.Time, size int) {
 
 // advance takes answers, and gives up what had none.
 func (p *PathProbe) advance(now time.Time) {
-	if p.answered() {
+	switch size, alive := p.answered(); {
+	case size:
 		p.passed(now)
+	case alive && p.alive.asked > 0:
+		p.resume()
 	}
 	if p.due.IsZero() || now.Before(p.due) {
 		return
@@ -156,26 +169,60 @@ func (p *PathProbe) advance(now time.Time) {
 		if p.tries == helloTries || p.tries == sizeTries && p.pings == nil && p.echo.valid() {
 			p.unanswered(now)
 		}
-	default:
+	case pathConfirm:
 		if p.tries == sizeTries {
 			p.lost(now)
+		}
+	case pathSearch:
+		p.doubt(now)
+	}
+}
+
+// doubt decides what a size says that had no answer yet.
+func (p *PathProbe) doubt(now time.Time) {
+	switch {
+	case p.alive.asked == helloTries:
+		p.trip = 0
+		p.begin(now)
+	case p.tries == sizeTries:
+		p.lost(now)
+	case p.tries == sizeTries-1 && !p.alive.known && !p.alive.asks:
+		p.alive.asks = true
+		if p.pings != nil {
+			p.since = p.pings.sequence + 1
 		}
 	}
 }
 
-// answered reports whether an answer to the present question has come.
-func (p *PathProbe) answered() bool {
-	size := int(p.data.loads.echo.Swap(0))
+// resume goes on with a size when the peer has answered one that passes. If that took more
+// than one question, what was lost before says nothing.
+func (p *PathProbe) resume() {
+	at, out := p.sent.Add(pace), p.alive.asked > 1
+	if out {
+		p.try(at, p.size)
+		return
+	}
+	p.alive, p.due = pathAlive{known: true}, at
+	if p.pings != nil {
+		p.since = p.pings.sequence + 1
+	}
+}
+
+// answered reports whether an answer to the present question has come: of the size that is
+// tried, or any.
+func (p *PathProbe) answered() (size, alive bool) {
+	n := int(p.data.loads.echo.Swap(0))
 	switch {
 	case p.tries == 0:
-		return false
+		return false, false
 	case p.pings != nil:
-		return p.pings.heard(p.since)
-	case size == 0 || size+rounding < p.size || size <= p.heard:
-		return false
+		heard := p.pings.heard(p.since)
+		return heard && p.alive.asked == 0, heard
+	case n == 0 || n+rounding < p.size || n <= p.heard:
+		return false, n > 0
 	}
-	p.heard = min(size, p.long) // more is a late answer to a larger question
-	return true
+	p.heard = min(n, p.long) // more is a late answer to a larger question
+	return true, true
 }
 
 // passed goes on after an answer.
@@ -314,30 +361,38 @@ func (p *PathProbe) output(now time.Time, emit func([]byte)) {
 	if p.phase == pathOff || p.phase == pathRest || now.Before(p.due) {
 		return
 	}
-	var long int
-	if p.pings != nil {
-		long = p.pings.ask(now, p.data, p.size, emit)
-	} else {
-		long = p.messages.send(now, binary.BigEndian.AppendUint16([]byte{occAskLoad}, uint16(p.size)), p.size, emit)
+	p.sent = now
+	if p.alive.asks {
+		p.question(now, p.lo, emit)
+		p.due = now.Add(min(p.patience()<<p.alive.asked, 2*mostTime))
+		p.alive.asked++
+		return
 	}
-	if long > 0 {
+	if long := p.question(now, p.size, emit); long > 0 {
 		p.long = long
 	}
 	if p.tries++; p.tries == 1 {
 		p.first = now
 	}
-	p.sent = now
 	p.due = now.Add(p.patience())
+	if p.tries > 1 {
+		p.due = now.Add(2 * p.patience())
+	}
 }
 
-// patience is how long an answer to the last question is waited for.
+// question sends a question, itself of a size, for an answer of that size, and returns how
+// long it was in fact; 0: it was not sent.
+func (p *PathProbe) question(now time.Time, size int, emit func([]byte)) (long int) {
+	if p.pings != nil {
+		return p.pings.ask(now, p.data, size, emit)
+	}
+	return p.messages.send(now, binary.BigEndian.AppendUint16([]byte{occAskLoad}, uint16(size)), size, emit)
+}
+
+// patience is how long an answer to a first question is waited for.
 func (p *PathProbe) patience() time.Duration {
-	t := helloTime
 	if p.trip > 0 {
-		t = min(max(p.trip*3/2+leastTime/2, leastTime), mostTime)
+		return min(max(p.trip*3/2+leastTime/2, leastTime), mostTime)
 	}
-	if p.tries > 1 {
-		t *= 2
-	}
-	return t
+	return helloTime
 }
