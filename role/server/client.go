@@ -56,6 +56,7 @@ type client struct {
 	left    []netip.Prefix // what led to it when it was taken out
 
 	displaced atomic.Bool // a newcomer took its place while it waited
+	shut      atomic.Bool // it may not be here, and stays only until it has been told why
 }
 
 // outer returns the client's outer address.

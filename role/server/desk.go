@@ -249,6 +249,7 @@ func (d *desk) recheck(c *client, now time.Time) (revoked bool) {
 		return false
 	}
 	c.visit.Drop()
+	c.shut.Store(true)
 	if c.Session.ShutOut(now, revokedReason) {
 		d.report(ShutOut{About: c.about(now), Err: err})
 	}

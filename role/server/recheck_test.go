@@ -87,21 +87,24 @@ func TestRevokedClientThatHearsNothing(t *testing.T) {
 		s := w.serve("crl-verify " + lists.path)
 		c := w.connect("anna", "")
 		exchange(t, s, c)
+		before := s.Server.Clients()
 		c.link.Close()
 		lists.revoke("anna")
 		time.Sleep(500 * time.Millisecond)
-		before := s.Server.Clients()
-		s.nic.Inject(ipv4(outside, c.inner(), "late"))
-		time.Sleep(100 * time.Millisecond)
-		if after := s.Server.Clients(); len(after) > 0 && after[0].BytesOut != before[0].BytesOut {
-			t.Error("a packet went to a client that is shut out")
+		if in := s.Server.Everybody(); len(in) != 0 {
+			t.Errorf("a client that is shut out is said to be in: %+v", in)
 		}
+		sent := before[0].BytesOut
+		s.nic.Inject(ipv4(outside, c.inner(), "late"))
 		lists.revoke("ben")
 		time.Sleep(time.Second)
 		if got := happened[server.ShutOut](s); len(got) != 1 || got[0].Name != "anna" || got[0].Err == nil {
 			t.Errorf("%+v", got)
 		}
-		w.until(10*time.Second, "forgotten", func() bool { return len(s.Server.Clients()) == 0 })
+		w.until(10*time.Second, "forgotten", func() bool { return len(happened[server.Ended](s)) == 1 })
+		if got := happened[server.Ended](s)[0].Traffic.BytesOut; got != sent {
+			t.Errorf("%d bytes of data went to a client that is shut out", got-sent)
+		}
 	})
 }
 

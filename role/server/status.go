@@ -64,13 +64,17 @@ func (u *usage) seen(now, since time.Time, packets uint64) time.Time {
 	return u.last
 }
 
-// in returns the clients that are in, in the order they came.
+// in returns the clients that are in, in the order they came. Those that are shut out, and
+// linger until they have been told, are not.
 func (r *roster) in(now time.Time) (list []ClientStatus) {
 	var stations map[*client][]Station
 	if r.ether != nil {
 		stations = r.ether.stations(now)
 	}
 	for _, c := range r.table.established() {
+		if c.shut.Load() {
+			continue
+		}
 		status := c.status(now)
 		status.Networks = r.networks(c)
 		if r.ether != nil {
@@ -102,7 +106,7 @@ func (r *roster) everybody(now time.Time) []ClientStatus {
 		known[c.ID] = true
 	}
 	for _, c := range r.table.all() {
-		if !known[c.number] {
+		if !known[c.number] && !c.shut.Load() {
 			list = append(list, c.connecting())
 		}
 	}

@@ -83,6 +83,7 @@ func (d *desk) turnOut(c *client, now time.Time) (barred bool) {
 		return false
 	}
 	c.visit.Drop()
+	c.shut.Store(true)
 	if c.Session.ShutOut(now, err.Error()) {
 		d.report(ShutOut{About: c.about(now), Err: err})
 	}
