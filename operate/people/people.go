@@ -57,7 +57,7 @@ func open(dir string) (store.Backuper, error) {
 			return s, nil
 		}
 		if !errors.Is(err, remote.ErrNobody) {
-			return nil, err
+			return nil, denied(err)
 		}
 		b, err := file(dir, turn)
 		if err == nil {
@@ -71,10 +71,22 @@ func open(dir string) (store.Backuper, error) {
 
 // check fails if a directory is not a server's.
 func check(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, "server.conf")); errors.Is(err, fs.ErrNotExist) {
+	if i, err := os.Stat(dir); err == nil && !i.IsDir() {
+		return fmt.Errorf("%s is a file: expected the server's directory, such as %s", dir, filepath.Dir(dir))
+	}
+	_, err := os.Stat(filepath.Join(dir, "server.conf"))
+	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is not a server's directory: it has no server.conf; to make one, run: culvert init --dir %s --host NAME", dir, dir)
 	}
-	return nil
+	return denied(err)
+}
+
+// denied adds to the error of who may not what to do.
+func denied(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w; run this as root, or as the directory's owner", err)
+	}
+	return err
 }
 
 // file opens the file, and makes it if there is none.

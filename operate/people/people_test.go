@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -158,4 +159,28 @@ func TestForget(t *testing.T) {
 	}
 	defer s.Close()
 	put(t, s, "a")
+}
+
+// TestWrongDirectory: what is no server's directory, or not for this user, is said in words.
+func TestWrongDirectory(t *testing.T) {
+	dir := directory(t)
+	for path, words := range map[string]string{
+		filepath.Join(dir, "server.conf"): "is a file: expected the server's directory, such as " + dir,
+		filepath.Join(dir, "none"):        "is not a server's directory",
+		filepath.Dir(dir):                 "is not a server's directory",
+	} {
+		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if os.Geteuid() == 0 || runtime.GOOS == "windows" {
+		return // they may all
+	}
+	if err := os.Chmod(dir, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(dir, 0o700)
+	if _, err := Open(dir); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "run this as root") {
+		t.Error(err)
+	}
 }

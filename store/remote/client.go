@@ -206,6 +206,9 @@ func (s *Store) open(ctx context.Context, what string, txn []byte) (body io.Read
 	answer, err := s.http.Do(r)
 	if err != nil {
 		release()
+		if request := new(url.Error); errors.As(err, &request) {
+			err = request.Err // the address is of no use to anybody
+		}
 		if txn != nil && !errors.Is(err, ErrNobody) {
 			err = fmt.Errorf("%w: %w", ErrUnclear, err)
 		}
