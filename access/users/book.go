@@ -66,7 +66,8 @@ func (b *Book) DevicesOf(ctx context.Context, user string) (all []*Device, err e
 	return all, nil
 }
 
-// AddUser adds a user. Created is set, where it is not.
+// AddUser adds a user, whose name differs from those of others not in capital letters
+// alone. Created is set, where it is not.
 func (b *Book) AddUser(ctx context.Context, u User) error {
 	if u.Created.IsZero() {
 		u.Created = b.now().UTC().Truncate(time.Second)
@@ -78,6 +79,15 @@ func (b *Book) AddUser(ctx context.Context, u User) error {
 		}
 		if before != nil {
 			return &ExistsError{"user", u.Name}
+		}
+		others, err := t.names(usersPrefix)
+		if err != nil {
+			return err
+		}
+		for _, other := range others {
+			if strings.EqualFold(other, u.Name) {
+				return &AlikeError{u.Name, other}
+			}
 		}
 		return t.setUser(&u)
 	})
@@ -195,28 +205,24 @@ func (b *Book) RemoveUser(ctx context.Context, name string) (removed []*Device, 
 const importAtOnce = 400
 
 // Import adds many users, in the order given, hundreds in one transaction. Faults in them,
-// and names that are there already, are found before the first is added.
+// and names that are there already, are found before the first is added; their error is an
+// *ImportError.
 func (b *Book) Import(ctx context.Context, all []User) (added int, err error) {
 	created := b.now().UTC().Truncate(time.Second)
 	view, err := b.Read(ctx, func(error) {})
 	if err != nil {
 		return 0, err
 	}
-	seen := make(map[string]bool, len(all))
+	taken := make(map[string]string, len(all))
+	for u := range view.Users() {
+		taken[strings.ToLower(u.Name)] = u.Name
+	}
 	for i := range all {
 		u := &all[i]
-		if err := u.check(); err != nil {
-			return 0, err
+		if err := view.mayImport(u, taken); err != nil {
+			return 0, &ImportError{i, err}
 		}
-		if seen[u.Name] || view.User(u.Name) != nil {
-			return 0, &ExistsError{"user", u.Name}
-		}
-		for _, g := range u.Groups {
-			if _, err := view.FindGroup(g); err != nil {
-				return 0, fmt.Errorf("user %s: %w", u.Name, err)
-			}
-		}
-		seen[u.Name], u.Created = true, created
+		taken[strings.ToLower(u.Name)], u.Created = u.Name, created
 	}
 	for batch := range slices.Chunk(all, importAtOnce) {
 		if err := b.importBatch(ctx, batch); err != nil {
@@ -225,6 +231,27 @@ func (b *Book) Import(ctx context.Context, all []User) (added int, err error) {
 		added += len(batch)
 	}
 	return added, nil
+}
+
+// mayImport fails if a user cannot be added. taken are the names that there are, by their
+// small letters.
+func (v *View) mayImport(u *User, taken map[string]string) error {
+	if err := u.check(); err != nil {
+		return err
+	}
+	switch other := taken[strings.ToLower(u.Name)]; other {
+	case "":
+	case u.Name:
+		return &ExistsError{"user", u.Name}
+	default:
+		return &AlikeError{u.Name, other}
+	}
+	for _, g := range u.Groups {
+		if _, err := v.FindGroup(g); err != nil {
+			return fmt.Errorf("user %s: %w", u.Name, err)
+		}
+	}
+	return nil
 }
 
 func (b *Book) importBatch(ctx context.Context, batch []User) error {

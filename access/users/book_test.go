@@ -284,8 +284,12 @@ func TestImport(t *testing.T) {
 	if users, _ := read(t, b).Count(); users != len(all) {
 		t.Errorf("%d users", users)
 	}
-	for want, faulty := range map[string]User{"user u7 exists": {Name: "u7"}, "there is no group": {Name: "eve", Groups: []string{"stff"}}, "expected 1 to 64": {Name: ""}, "user new exists": {Name: "new"}} {
+	for want, faulty := range map[string]User{"user u7 exists": {Name: "u7"}, "there is no group": {Name: "eve", Groups: []string{"stff"}}, "expected 1 to 64": {Name: ""}, "user new exists": {Name: "new"},
+		"there is user u8, whose": {Name: "U8"}, "there is user new, whose": {Name: "NEW"}} {
 		n, err := b.Import(ctx, []User{{Name: "new"}, faulty})
+		if fault := new(ImportError); !errors.As(err, &fault) || fault.Number != 1 {
+			t.Errorf("%s: %#v", want, err)
+		}
 		if says(t, err, want); n != 0 || read(t, b).User("new") != nil {
 			t.Errorf("%s: %d were added", want, n)
 		}

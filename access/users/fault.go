@@ -24,6 +24,27 @@ func (e *ExistsError) Error() string {
 // Unwrap returns ErrExists.
 func (e *ExistsError) Unwrap() error { return ErrExists }
 
+// AlikeError is a user who cannot be added because the name of another is the same but for
+// capital letters: directories and DNS take them for one.
+type AlikeError struct{ Name, Other string }
+
+// Error says which.
+func (e *AlikeError) Error() string {
+	return fmt.Sprintf("user %s: there is user %s, whose name differs in capital letters alone, and directories and DNS take them for one; choose another name", e.Name, e.Other)
+}
+
+// ImportError is the fault of one of many users, for which none was added.
+type ImportError struct {
+	Number int // of the user, from 0
+	Err    error
+}
+
+// Error returns what the fault is.
+func (e *ImportError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the fault.
+func (e *ImportError) Unwrap() error { return e.Err }
+
 // UnknownError is a user, group or device that is not there.
 type UnknownError struct {
 	Kind, Name string

@@ -49,6 +49,7 @@ func TestAccounts(t *testing.T) {
 		{"user add alice --group stff", "", "did you mean staff?"},
 		{"user add alice --group staff --full-name Alice --expires 30d --password-stdin", "correct horse\n", "alice is added"},
 		{"user add alice", "", "user alice exists already"},
+		{"user add Alice", "", "there is user alice, whose name differs in capital letters alone"},
 		{"user add bob --password-stdin", "short", "5 bytes: expected at least 8"},
 		{"user add bob --expires tomorrow", "", "expected a day such as 2026-12-31"},
 		{"user add bob --password", "", "use --password-stdin"},
