@@ -21,22 +21,46 @@ type Zone struct {
 
 	mu      sync.RWMutex
 	clients map[uint64]entry
-	forward map[string][]uint64   // the clients that have a name
+	forward map[string][]holder   // the clients that have a name
+	above   map[string]int        // names that have others below them: how many
 	reverse map[netip.Addr]uint64 // the client that took an address last
 	serial  uint32
 }
 
 // entry is a client.
 type entry struct {
-	names     []string // the most exact first
+	names     []label // the most exact first
 	addresses []netip.Addr
 }
+
+// label is a name that a client has.
+type label struct {
+	name string
+	rank rank
+}
+
+// holder is a client that has a name.
+type holder struct {
+	number uint64
+	rank   rank
+}
+
+// rank is how good a claim to a name is; less is better. Where several clients have a name,
+// those of the best claim are answered: a user called phone.alice is not taken for alice's
+// phone.
+type rank int
+
+const (
+	ownName   rank = 2 * iota // the client's own
+	userName                  // its user's
+	rewritten rank = 1        // besides: it is not written as it is in DNS
+)
 
 // NewZone returns the zone of a domain, such as vpn or vpn.example.org, whose addresses
 // are of some networks. own are the server's addresses there, which its name has.
 func NewZone(domain string, networks []netip.Prefix, own ...netip.Addr) *Zone {
-	z := &Zone{domain: dns.CanonicalName(domain), networks: networks, clients: make(map[uint64]entry), forward: make(map[string][]uint64), reverse: make(map[netip.Addr]uint64)}
-	z.set(0, entry{[]string{serverLabel + "." + z.domain}, valid(own)})
+	z := &Zone{domain: dns.CanonicalName(domain), networks: networks, clients: make(map[uint64]entry), forward: make(map[string][]holder), above: make(map[string]int), reverse: make(map[netip.Addr]uint64)}
+	z.set(0, entry{[]label{{serverLabel + "." + z.domain, ownName}}, valid(own)})
 	return z
 }
 
@@ -49,10 +73,14 @@ func (z *Zone) Domain() string { return strings.TrimSuffix(z.domain, ".") }
 // Enter has a client's names answered. number is the client's on its server, from 1; name
 // is its own (DEVICE.USER of a device), user its user's, "" for none.
 func (z *Zone) Enter(number uint64, name, user string, addresses ...netip.Addr) {
-	var names []string
-	for _, n := range []string{name, user} {
-		if n := Labels(n); n != "" && n != serverLabel && !slices.Contains(names, n+"."+z.domain) {
-			names = append(names, n+"."+z.domain)
+	var names []label
+	for i, n := range []string{name, user} {
+		claim, full := rank(2*i), Labels(n)+"."+z.domain
+		if Labels(n) != n {
+			claim += rewritten
+		}
+		if Labels(n) != "" && Labels(n) != serverLabel && !slices.ContainsFunc(names, func(l label) bool { return l.name == full }) {
+			names = append(names, label{full, claim})
 		}
 	}
 	z.set(number, entry{names, valid(addresses)})
@@ -68,10 +96,11 @@ func (z *Zone) set(number uint64, e entry) {
 	z.serial++
 	before := z.clients[number]
 	delete(z.clients, number)
-	for _, name := range before.names {
-		rest := slices.DeleteFunc(z.forward[name], func(n uint64) bool { return n == number })
-		if z.forward[name] = rest; len(rest) == 0 {
-			delete(z.forward, name)
+	for _, l := range before.names {
+		rest := slices.DeleteFunc(z.forward[l.name], func(h holder) bool { return h.number == number })
+		if z.forward[l.name] = rest; len(rest) == 0 {
+			delete(z.forward, l.name)
+			z.countAbove(l.name, -1)
 		}
 	}
 	for _, a := range before.addresses {
@@ -83,11 +112,24 @@ func (z *Zone) set(number uint64, e entry) {
 		return
 	}
 	z.clients[number] = e
-	for _, name := range e.names {
-		z.forward[name] = append(z.forward[name], number)
+	for _, l := range e.names {
+		if len(z.forward[l.name]) == 0 {
+			z.countAbove(l.name, 1)
+		}
+		z.forward[l.name] = append(z.forward[l.name], holder{number, l.rank})
 	}
 	for _, a := range e.addresses {
 		z.reverse[a] = number
+	}
+}
+
+// countAbove counts a name that comes or goes at those above it, within the zone.
+func (z *Zone) countAbove(name string, by int) {
+	for name != z.domain {
+		_, name, _ = strings.Cut(name, ".")
+		if z.above[name] += by; z.above[name] == 0 {
+			delete(z.above, name)
+		}
 	}
 }
 
@@ -96,22 +138,18 @@ func (z *Zone) set(number uint64, e entry) {
 func (z *Zone) addresses(name string) (list []netip.Addr, there bool) {
 	z.mu.RLock()
 	defer z.mu.RUnlock()
-	for _, number := range z.forward[name] {
-		for _, a := range z.clients[number].addresses {
-			if z.reverse[a] == number && !slices.Contains(list, a) {
+	best := userName + rewritten
+	for _, h := range z.forward[name] {
+		best = min(best, h.rank)
+	}
+	for _, h := range z.forward[name] {
+		for _, a := range z.clients[h.number].addresses {
+			if h.rank == best && z.reverse[a] == h.number && !slices.Contains(list, a) {
 				list = append(list, a)
 			}
 		}
 	}
-	if len(list) > 0 || name == z.domain {
-		return list, true
-	}
-	for other := range z.forward {
-		if strings.HasSuffix(other, "."+name) {
-			return nil, true
-		}
-	}
-	return nil, false
+	return list, len(list) > 0 || name == z.domain || z.above[name] > 0
 }
 
 // name returns that of an address; "" for none.
@@ -122,7 +160,7 @@ func (z *Zone) name(a netip.Addr) string {
 	if !taken {
 		return ""
 	}
-	return z.clients[number].names[0]
+	return z.clients[number].names[0].name
 }
 
 // counts returns how often the zone changed.
