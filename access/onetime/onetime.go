@@ -113,6 +113,20 @@ func NewRecovery(random io.Reader) (codes, hashes []string, err error) {
 	return codes, hashes, nil
 }
 
+// recoveryLen is how long a recovery code is, without dashes.
+const recoveryLen = 16
+
+// CutRecovery takes a recovery code off the end of a text, with its dashes or without.
+// Found is false if there is none there whose hash is among those.
+func CutRecovery(hashes []string, text string) (before, code string, found bool) {
+	for _, n := range []int{recoveryLen, recoveryLen + recoveryLen/4 - 1} {
+		if at := len(text) - n; at >= 0 && Recovery(hashes, text[at:]) >= 0 {
+			return text[:at], text[at:], true
+		}
+	}
+	return text, "", false
+}
+
 func recoveryHash(text string) string {
 	sum := sha256.Sum256([]byte("culvert recovery code " + text))
 	return hex.EncodeToString(sum[:])

@@ -170,17 +170,29 @@ func TestEnrolment(t *testing.T) {
 // TestRecoveryCode: one is good in place of a code, once.
 func TestRecoveryCode(t *testing.T) {
 	records := people(t)
-	codes, hashes, err := onetime.NewRecovery(strings.NewReader(strings.Repeat("0123456789", 10)))
+	var random strings.Builder
+	for i := range 100 {
+		random.WriteByte(byte(i))
+	}
+	codes, hashes, err := onetime.NewRecovery(strings.NewReader(random.String()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	cleo := records["users/cleo"].(users.User)
-	cleo.Recovery = hashes[:1]
+	cleo.Recovery = hashes[:3]
 	records["users/cleo"] = cleo
 	w := newWorld(t, records)
 	id, _ := crv1(t, w.check(client("", "cleo", "battery staple")))
 	if v := w.check(client("", "cleo", "CRV1::"+id+"::"+codes[0])); said(v) != "in as cleo, remembered" {
 		t.Errorf("%+v", v)
+	}
+	for _, behind := range []string{codes[1], strings.ToUpper(strings.ReplaceAll(codes[2], "-", ""))} {
+		if v := w.check(client("", "cleo", "battery staple"+behind)); said(v) != "in as cleo, remembered" {
+			t.Errorf("%s behind the password: %+v", behind, v)
+		}
+		if v := w.check(client("", "cleo", "battery staple"+behind)); v.OK {
+			t.Errorf("%s behind the password was good twice", behind)
+		}
 	}
 	if left := w.user("cleo").Recovery; len(left) > 0 {
 		t.Errorf("left: %v", left)

@@ -114,8 +114,8 @@ func (c *Checker) mayGuess(l *login, at from) error {
 	return &refusal{told: told, cause: errors.New("slowed down after wrong passwords or codes")}
 }
 
-// cutCode takes a code off the end of the password, if it is that of the user now: clients
-// without a field for it have it there.
+// cutCode takes a code off the end of the password, if it is that of the user now, or one of
+// the user's recovery codes: clients without a field for it have it there.
 func (l *login) cutCode(now time.Time) {
 	u, n := l.standing.User, len(l.password)-onetime.Digits
 	if !l.way.Has(users.Code) || l.code != "" || u == nil || u.TOTP == nil || n < 0 {
@@ -123,7 +123,9 @@ func (l *login) cutCode(now time.Time) {
 	}
 	if _, ok := onetime.Verify(u.TOTP.Secret, l.password[n:], 0, now); ok {
 		l.password, l.code = l.password[:n], l.password[n:]
+		return
 	}
+	l.password, l.code, _ = onetime.CutRecovery(u.Recovery, l.password)
 }
 
 // asked asks the sources in order, or the one that asked a question.
