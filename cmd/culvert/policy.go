@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -57,8 +58,11 @@ fails a test, and 3 if it cannot be read or a question makes no sense.`,
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			file := ""
+			if dir != "" && !isFile(args) {
+				args = unquoted(args)
+			}
 			if len(args) > 0 && !(dir != "" && isQuestion(args[0])) {
-				file, args = args[0], args[1:]
+				file, args = args[0], unquoted(args[1:])
 			}
 			o, err := openPolicy(c, file, dir)
 			if err != nil {
@@ -69,6 +73,24 @@ fails a test, and 3 if it cannot be read or a question makes no sense.`,
 	}
 	c.Flags().StringVar(&dir, "dir", "", "the server's directory, as made by culvert init")
 	return c
+}
+
+// isFile reports whether the first of some arguments is the name of a file.
+func isFile(args []string) bool {
+	if len(args) == 0 {
+		return false
+	}
+	_, err := os.Stat(args[0])
+	return err == nil
+}
+
+// unquoted returns the question that words are which stand for themselves, as where quotes
+// were left out, and other arguments as they are.
+func unquoted(args []string) []string {
+	if len(args) < 2 || slices.ContainsFunc(args, func(a string) bool { return strings.Contains(a, " ") }) {
+		return args
+	}
+	return []string{strings.Join(args, " ")}
 }
 
 // isQuestion reports whether an argument is no file's name, but a question.
@@ -232,8 +254,13 @@ func showPolicy(out io.Writer, p *policy.Policy, who policy.Who) {
 	if len(p.About(who)) > 0 {
 		fmt.Fprintln(out, "LINE  RULE   WAY   OTHER SIDE")
 	}
+	seen := make(map[string]bool) // a line with the client on both sides is about it twice
 	for _, l := range p.About(who) {
-		fmt.Fprintf(out, "%4d  %-5s  %-4s  %s%s\n", l.Number, words[l.Allow], way[l.Opens], l.Text, l.Ports)
+		text := fmt.Sprintf("%4d  %-5s  %-4s  %s%s\n", l.Number, words[l.Allow], way[l.Opens], l.Text, l.Ports)
+		if !seen[text] {
+			fmt.Fprint(out, text)
+		}
+		seen[text] = true
 	}
 	fmt.Fprintf(out, "what no line is about: %s\n", words[p.Allows()])
 	s := p.Settings(who)

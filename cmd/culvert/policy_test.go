@@ -34,6 +34,8 @@ func TestPolicyCheck(t *testing.T) {
 	for words, want := range map[string]string{
 		"--dir D":                                   file + ": 3 rules, and 1 tests that pass",
 		"--dir D|can alice reach 10.1.2.3:443?":     "yes: " + file + ":2: allow group staff to 10.1.0.0/16 tcp/443",
+		"--dir D|can|alice|reach|10.1.2.3:443":      "yes: " + file + ":2: allow group staff to 10.1.0.0/16 tcp/443",
+		other + "|can|alise|reach|exit":             "yes: " + other + ":1: allow user alise to exit",
 		"--dir D|alice reach 10.8.0.99:22":          "yes: " + file + ":3: allow group staff to user bob tcp/22 (10.8.0.99 is phone.bob)",
 		"--dir D|bob reach 10.8.0.1:22":             "no: no rule of",
 		"--dir D|bob reach server:22":               "no: no rule of",
@@ -60,6 +62,10 @@ func TestPolicyCheck(t *testing.T) {
 		}
 	}
 	if got := said(t, "", "policy", "show", "alice", "--dir", dir); !strings.Contains(got, "pushed: redirect-gateway def1 ipv6") || !strings.Contains(got, "user bob tcp/22") {
+		t.Error(got)
+	}
+	write(file, good+"allow group staff with group staff\n")
+	if got := said(t, "", "policy", "show", "alice", "--dir", dir); strings.Count(got, "allow  to    group staff") != 1 || strings.Count(got, "allow  from  group staff") != 1 {
 		t.Error(got)
 	}
 	write(file, good+"nonsense\n")
