@@ -212,6 +212,7 @@ type login struct {
 
 	kept      *users.User // as the store has it since the password was right
 	stamp     []byte      // of the user's record when the client began; nil: there was none
+	borrowed  bool        // somebody at a page was taken for a user of this server, who has to give the password of here, too
 	enrolling []byte      // the secret that the client was shown; nil: none
 	codes     int         // wrong codes since the password was right
 }

@@ -99,7 +99,7 @@ func reasonOf(s auth.Looking, u *users.User, p auth.Person, err error) (gone str
 	var no *auth.RefusedError
 	switch {
 	case errors.Is(err, auth.ErrUnknownUser):
-		return "there is no such user there any more", nil
+		return "there is no such user there", nil
 	case errors.As(err, &no):
 		return short(printable.Line(no.Reason)), nil
 	case err != nil:

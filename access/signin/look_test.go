@@ -73,9 +73,9 @@ func TestFollow(t *testing.T) {
 		}
 		stands("as before", "", true)
 		r.set(func() { r.says["frida"] = auth.ErrUnknownUser })
-		stands("removed", "there is no such user there any more", false)
+		stands("removed", "there is no such user there", false)
 		r.set(func() { r.down = errors.New("no route") })
-		stands("out of reach", "there is no such user there any more", false)
+		stands("out of reach", "there is no such user there", false)
 		r.set(func() { r.down, r.says["frida"] = nil, nil })
 		stands("added again", "", true)
 		r.set(func() { r.down = errors.New("no route") })

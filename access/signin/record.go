@@ -21,6 +21,14 @@ func (c *Checker) keep(ctx context.Context, l *login) error {
 	if l.origin == sourceLocal {
 		return nil
 	}
+	if u != nil {
+		if err := owns(l, u); err != nil {
+			return err
+		}
+		if l.borrowed = l.second(u); l.borrowed {
+			return nil
+		}
+	}
 	next := users.User{Name: p.Name, Source: l.origin, Created: c.o.Now().UTC()}
 	if u != nil {
 		next = *u
@@ -30,7 +38,10 @@ func (c *Checker) keep(ctx context.Context, l *login) error {
 	}
 	change := func() error {
 		return c.o.Records.ChangeUser(ctx, p.Name, func(u *users.User) error {
-			err := describe(u, l.origin, p, v)
+			err := owns(l, u)
+			if err == nil {
+				err = describe(u, l.origin, p, v)
+			}
 			l.kept = new(*u)
 			return err
 		})
@@ -93,10 +104,7 @@ func lookalike(v *users.View, origin string, p auth.Person) string {
 
 // describe sets what a source says of a user.
 func describe(u *users.User, origin string, p auth.Person, v *users.View) error {
-	switch {
-	case u.Source != "" && u.Source != origin:
-		return &refusal{wrong, fmt.Errorf("user %s is one of %s, and another of that name signed in by %s", u.Name, u.Source, origin)}
-	case u.Subject != "" && p.Subject != "" && u.Subject != p.Subject:
+	if u.Subject != "" && p.Subject != "" && u.Subject != p.Subject {
 		return &refusal{wrong, fmt.Errorf("user %s has another lasting name at %s now: somebody else has that name; remove the user if that is right", u.Name, origin)}
 	}
 	if u.Source != "" {

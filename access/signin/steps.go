@@ -90,7 +90,7 @@ func (c *Checker) checkPassword(ctx context.Context, l *login) (*question, error
 		}
 		return &question{challenge.Text, challenge.Echo}, nil
 	case errors.Is(err, auth.ErrUnknownUser):
-		return nil, &refusal{wrong, errors.New("no source of sign-in knows that user")}
+		return nil, &refusal{wrong, c.unknown(l)}
 	case errors.Is(err, auth.ErrWrongPassword):
 		return nil, &refusal{wrong, fmt.Errorf("the password of %s is wrong (%s)", l.name, l.source.Name())}
 	case errors.As(err, new(*auth.RefusedError)):
@@ -138,7 +138,7 @@ func (c *Checker) asked(ctx context.Context, l *login) (auth.Person, error) {
 		return l.source.Check(ctx, q)
 	}
 	for _, s := range c.sources {
-		if u := l.standing.User; u != nil && u.Source != "" && u.Source != s.Name() && s.Name() != sourceLocal { // which then takes its time, and knows nobody
+		if s.Name() != sourceLocal && !mayAsk(l.standing.Device != nil, l.standing.User, s.Name()) { // the local one takes its time, and knows nobody
 			continue
 		}
 		l.source = s
@@ -254,6 +254,9 @@ func (c *Checker) enter(ctx context.Context, l *login) (*users.User, error) {
 		return nil, &refusal{changedMeanwhile, errors.New("the password or the app for codes was changed while the client signed in")}
 	case !meets(s, l.done):
 		return nil, &refusal{changedMeanwhile, errors.New("more is required than the client was asked for when it began to sign in")}
+	}
+	if l.borrowed && !l.done.Has(users.Password) {
+		return nil, &refusal{taken, notTheirs(s.User, sourceBrowser)}
 	}
 	if len(l.done) == 0 {
 		return s.User, nil

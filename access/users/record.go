@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -51,7 +53,7 @@ type User struct {
 	// Recovery are the hashes of recovery codes that were not used.
 	Recovery []string `json:"recovery,omitempty"`
 	// Source is where the user is known: "" here, else the name of a directory such as
-	// ldap, radius or oidc, which made the record at the user's first sign-in.
+	// ldap, radius or oidc, which alone says who the user is.
 	Source string `json:"source,omitempty"`
 	// Gone is why Source says that the user may not come in any more; "": it does not.
 	Gone string `json:"gone,omitempty"`
@@ -67,6 +69,24 @@ type User struct {
 func (u *User) SetPassword(hash string, now time.Time) {
 	u.Password, u.SignedOut = hash, now.UTC()
 }
+
+// SetSource has a user be known elsewhere from now on: the next of that name who signs in
+// there is the user. "": here. What was known of them before by another source, and a
+// password, are gone.
+func (u *User) SetSource(source string, now time.Time) error {
+	if source != "" && !slices.Contains(Sources, source) {
+		return fmt.Errorf("source %q: expected local or one of %s", source, strings.Join(Sources, ", "))
+	}
+	if u.Source == source {
+		return nil
+	}
+	u.Source, u.Gone, u.Subject, u.Lines = source, "", "", nil
+	u.SetPassword("", now)
+	return nil
+}
+
+// Sources are the directories that know users.
+var Sources = []string{"ldap", "radius", "pam", "oidc"}
 
 // SetTOTP has a user enrol with a secret anew; nil: not enrolled. The former recovery codes
 // are no longer good, and who is signed in is asked anew when they connect again.

@@ -24,7 +24,8 @@ func userAddCommand() *cobra.Command {
 		Use:   "add NAME --dir D",
 		Short: "Add a user",
 		Long: `Add a user. Without --password and groups that require more, the certificates of
-the user's devices let them in: culvert device add.`,
+the user's devices let them in: culvert device add. Who is to sign in by a directory
+and has no such device is added with --source.`,
 		Example: "  culvert user add alice --dir /etc/culvert --full-name 'Alice Example' --password",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -33,7 +34,9 @@ the user's devices let them in: culvert device add.`,
 			if err != nil {
 				return err
 			}
-			set(&u)
+			if err := set(&u); err != nil {
+				return err
+			}
 			if err := a.book(c, func(ctx context.Context, b *users.Book) error { return b.AddUser(ctx, u) }); err != nil {
 				return fmt.Errorf("user add: %w", err)
 			}
@@ -50,6 +53,7 @@ the user's devices let them in: culvert device add.`,
 type userFlags struct {
 	limitFlags
 	fullName, email, expires, maxDevices string
+	source                               string
 	groups                               []string
 	password, passwordStdin, noPassword  bool
 }
@@ -61,14 +65,17 @@ func (f *userFlags) flags(c *cobra.Command) {
 	c.Flags().StringVar(&f.expires, "expires", "", expiresHelp)
 	c.Flags().StringVar(&f.maxDevices, "max-devices", "", maxDevicesHelp)
 	c.Flags().StringSliceVar(&f.groups, "group", nil, "a `group` that the user is in; several with commas, \"\" for none")
+	c.Flags().StringVar(&f.source, "source", "", sourceHelp)
 	c.Flags().BoolVar(&f.password, "password", false, "ask for the user's password")
 	c.Flags().BoolVar(&f.passwordStdin, "password-stdin", false, "read the user's password from standard input")
 }
 
+const sourceHelp = "who knows this user: the `directory` ldap, radius, pam or oidc, or local for this server alone"
+
 const maxDevicesHelp = "how many devices are allowed: a `number`, or none for no limit here"
 
 // read returns what sets a user to what the flags say, having asked for a password.
-func (f *userFlags) read(c *cobra.Command, now time.Time) (set func(*users.User), err error) {
+func (f *userFlags) read(c *cobra.Command, now time.Time) (set func(*users.User) error, err error) {
 	end, ends, err := expiry(c, f.expires, now)
 	if err != nil {
 		return nil, err
@@ -86,7 +93,12 @@ func (f *userFlags) read(c *cobra.Command, now time.Time) (set func(*users.User)
 		return nil, err
 	}
 	given := c.Flags().Changed
-	return func(u *users.User) {
+	return func(u *users.User) error {
+		if given("source") {
+			if err := setSource(u, f.source, now); err != nil {
+				return err
+			}
+		}
 		if given("full-name") {
 			u.FullName = f.fullName
 		}
@@ -103,10 +115,28 @@ func (f *userFlags) read(c *cobra.Command, now time.Time) (set func(*users.User)
 			u.Expires = end
 		}
 		bounds(&u.Limits)
-		if hash != "" || f.noPassword {
-			u.Password, u.SignedOut = hash, now.UTC()
+		if hash != "" && u.Source != "" {
+			return fmt.Errorf("the password of %s is that of %s; to keep one here instead: --source local --password", u.Name, u.Source)
 		}
+		if hash != "" || f.noPassword {
+			u.SetPassword(hash, now)
+		}
+		return nil
 	}, nil
+}
+
+// setSource has a user be known by a directory, or by this server alone ("local").
+func setSource(u *users.User, name string, now time.Time) error {
+	switch name {
+	case "local":
+		return u.SetSource("", now)
+	case "":
+		return misused("--source: expected local or one of %s", strings.Join(users.Sources, ", "))
+	}
+	if err := u.SetSource(name, now); err != nil {
+		return misused("--%v", err)
+	}
+	return nil
 }
 
 // hash returns the hash of the password that the flags have somebody asked for; "": they

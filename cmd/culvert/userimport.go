@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,7 @@ import (
 
 func userImportCommand() *cobra.Command {
 	var a accounts
+	var source string
 	c := &cobra.Command{
 		Use:   "import FILE --dir D",
 		Short: "Add many users from a table",
@@ -37,6 +39,13 @@ name that is there already, is found before any user is added.`,
 			if err != nil {
 				return fmt.Errorf("user import: %s: %w", args[0], err)
 			}
+			for i := range all {
+				if c.Flags().Changed("source") {
+					if err := setSource(&all[i], source, time.Now()); err != nil {
+						return err
+					}
+				}
+			}
 			return a.book(c, func(ctx context.Context, b *users.Book) error {
 				n, err := b.Import(ctx, all)
 				if fault := new(users.ImportError); errors.As(err, &fault) {
@@ -51,6 +60,7 @@ name that is there already, is found before any user is added.`,
 		},
 	}
 	a.flags(c, false)
+	c.Flags().StringVar(&source, "source", "", sourceHelp)
 	return c
 }
 

@@ -19,7 +19,8 @@ func userSetCommand() *cobra.Command {
 		Use:   "set NAME --dir D",
 		Short: "Change a user",
 		Long: `Change what the flags name, and leave the rest. A new password ends what the user's
-devices remember of the old one: they are asked again when they next sign in.`,
+devices remember of the old one: they are asked again when they next sign in. So
+does --source, which takes a password that was kept here away.`,
 		Example: "  culvert user set alice --dir /etc/culvert --expires 2026-12-31 --group staff",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -31,7 +32,7 @@ devices remember of the old one: they are asked again when they next sign in.`,
 				return err
 			}
 			err = a.book(c, func(ctx context.Context, b *users.Book) error {
-				return b.ChangeUser(ctx, args[0], func(u *users.User) error { set(u); return nil })
+				return b.ChangeUser(ctx, args[0], set)
 			})
 			if err != nil {
 				return fmt.Errorf("user set: %w", err)
