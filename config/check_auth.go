@@ -54,8 +54,7 @@ func (c check) serverAuth() {
 		c.problem(name, "without client certificates and passwords anybody could connect", "remove the line, or check passwords by auth-user-pass-verify")
 	}
 	if c.Login.GenToken != nil && !checked {
-		c.note(c.at("auth-gen-token"), "auth-gen-token: not used, since no passwords are checked; to check them, add the line: auth-user-pass-verify PROGRAM via-file")
-		c.Login.GenToken = nil
+		c.note(c.at("auth-gen-token"), "auth-gen-token: for users of the server's own directory alone (culvert user add), since nothing else has passwords checked; to check them, add the line: auth-user-pass-verify PROGRAM via-file")
 	}
 	if c.has("client-crresponse") && !program {
 		c.note(c.at("client-crresponse"), "client-crresponse: not run, since no program checks passwords; add the line: auth-user-pass-verify PROGRAM via-file")

@@ -155,7 +155,7 @@ func TestHarmlessLines(t *testing.T) {
 		{text: "port 0"},
 		{text: "connect-freq 0 0", note: "means no limit"},
 		{text: "keepalive 10 60\nping-restart 0", note: "0 is ignored"},
-		{text: "auth-gen-token", note: "no passwords are checked"},
+		{text: "auth-gen-token", note: "users of the server's own directory"},
 		{text: "chroot /jail\ncrl-verify crl.pem"},
 		{text: "crl-verify /crl.pem\nchroot /jail"},
 		{text: "persist-key yes", note: "takes no value"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -145,6 +146,28 @@ func TestSignIn(t *testing.T) {
 		}
 		b := w.dial("ben", "")
 		<-b.ended
+	})
+}
+
+// TestSignInLasts as long as auth-gen-token says, also where the sign-in alone is asked.
+func TestSignInLasts(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		var asked requests
+		w.serveOptions(ours().serverConf("auth-gen-token 60"), func(o *server.Options) {
+			o.SignIn = checker(func(r *auth.Request) auth.Verdict {
+				asked.add(r)
+				return auth.Verdict{OK: true, User: r.Username, Remember: true}
+			})
+		})
+		w.connect("anna", "auth-retry interact\nreneg-sec 25\n<auth-user-pass>\nanna\nsecret\n</auth-user-pass>")
+		time.Sleep(3 * time.Minute)
+		var by []string
+		for _, r := range asked.all() {
+			by = append(by, map[bool]string{true: "token", false: "password"}[r.Token != nil])
+		}
+		if !slices.Contains(by, "token") || !slices.Contains(by[1:], "password") {
+			t.Errorf("within three minutes: %v", by)
+		}
 	})
 }
 
