@@ -71,7 +71,7 @@ const (
 )
 
 // File is a record in a file, with those that moved aside beside it as FILE.1 (the
-// newest) to FILE.9. Several processes may add to one. It is safe for concurrent use.
+// newest) to FILE.9, which gathers what the older ones had besides refusals. Several processes may add to one. It is safe for concurrent use.
 type File struct {
 	path string
 	size int64 // at which it moves aside
@@ -124,9 +124,14 @@ func (f *File) append(line []byte) (done bool, err error) {
 	return false, f.moveAside()
 }
 
-// moveAside renames the file, and the older ones before it.
+// moveAside renames the file, and the older ones before it. The oldest takes what the one
+// before it has besides refusals; where it cannot, that one takes its place.
 func (f *File) moveAside() error {
-	for i := keep; i > 0; i-- {
+	last := keep
+	if gather(f.path+"."+strconv.Itoa(keep-1), f.path+"."+strconv.Itoa(keep), f.size) == nil {
+		last--
+	}
+	for i := last; i > 0; i-- {
 		from := f.path
 		if i > 1 {
 			from += "." + strconv.Itoa(i-1)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,6 +64,56 @@ func TestAppend(t *testing.T) {
 	}
 	if lines < 100 || lines > 400 {
 		t.Errorf("%d lines are left of 400", lines)
+	}
+}
+
+// TestRefusalsPushOutRefusals: strangers who are refused as fast as they like push out no
+// change, and of the others only as many as the oldest file has no room for, the oldest first.
+func TestRefusalsPushOutRefusals(t *testing.T) {
+	path := filepath.Join(t.TempDir(), Name)
+	f := NewFile(path)
+	f.size = 2000
+	add := func(e Entry) {
+		t.Helper()
+		line, err := e.Line()
+		if err == nil {
+			err = f.Append(line)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := func() (text string) {
+		files, err := filepath.Glob(path + "*")
+		if err != nil || len(files) > 1+keep {
+			t.Fatalf("%v, %v", files, err)
+		}
+		for _, name := range files {
+			part, err := os.ReadFile(name)
+			if err != nil || len(part) > 2200 {
+				t.Fatalf("%s: %d bytes, %v", name, len(part), err)
+			}
+			text += string(part)
+		}
+		return text
+	}
+	// refused counts as one whatever the strangers call themselves
+	for i := range 1000 {
+		if i%200 == 0 {
+			add(Entry{What: Changed, By: "root", Command: fmt.Sprint("culvert user disable ", i), User: `"what":"refused"`})
+		}
+		add(Entry{What: Refused, User: "eve", Reason: "wrong user name or password"})
+	}
+	for i := range 5 {
+		if want := fmt.Sprintf(`"culvert user disable %d"`, i*200); strings.Count(all(), want) != 1 {
+			t.Errorf("%s is there %d times", want, strings.Count(all(), want))
+		}
+	}
+	for i := range 400 {
+		add(Entry{What: LetIn, User: fmt.Sprint("user ", i)})
+	}
+	if text := all(); strings.Contains(text, "user disable 0") || strings.Contains(text, "eve") || !strings.Contains(text, `"user 399"`) {
+		t.Error("what is oldest did not go first")
 	}
 }
 

@@ -32,6 +32,10 @@ func (q *Queue) Add(e Entry) {
 		q.log.Error("not recorded in the audit log", "what", e.What, "error", err)
 		return
 	}
+	if e.What == Refused && len(q.lines) >= waiting/2 { // strangers leave room for the others
+		q.lost.Add(1)
+		return
+	}
 	select {
 	case q.lines <- line:
 	default:

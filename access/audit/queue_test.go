@@ -63,3 +63,19 @@ func TestQueueOverflow(t *testing.T) {
 		t.Errorf("%d lines are lost, want 10", lost)
 	}
 }
+
+// TestQueueLeavesRoom: however many are refused, who is let in is recorded.
+func TestQueueLeavesRoom(t *testing.T) {
+	f := &full{room: true}
+	q := NewQueue(f, slog.New(slog.DiscardHandler))
+	for range 2 * waiting {
+		q.Add(Entry{What: Refused, Client: "eve"})
+	}
+	q.Add(Entry{What: LetIn, Client: "anna"})
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	q.Run(ctx)
+	if got := f.String(); !strings.Contains(got, "anna") || strings.Count(got, "eve") != waiting/2 {
+		t.Errorf("%d refusals and %d others are recorded", strings.Count(got, "eve"), strings.Count(got, "anna"))
+	}
+}
