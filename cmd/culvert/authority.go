@@ -28,7 +28,9 @@ func authorityShowCommand() *cobra.Command {
 		Short: "Show where the authority's key is, and which clients have its certificates",
 		Long: `Show the authority of a server's directory: where its key is, until when it is valid,
 and which clients have their newest certificate from it. While its key is changed
-(culvert authority rotate), the next authority is shown beside it.`,
+(culvert authority rotate), the next authority is shown beside it. Clients whose
+certificates end within 30 days are named, with where the next profile waits, or with
+the command that makes one.`,
 		Example: "  culvert authority show --dir /etc/culvert",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

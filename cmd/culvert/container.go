@@ -48,7 +48,7 @@ starts follow what has changed in the variables, unless somebody edited server.c
 			}
 			keptIn(&o, s.Dir)
 			o.Examine = func(ctx context.Context, now func() *config.Config, log *slog.Logger) {
-				renewing(ctx, s.Dir, now, log)
+				lookingAfter(ctx, s.Dir, now, log)
 			}
 			return service.Run(unsignalled(c.Context()), me, serverLoader(file, s.Dir, s.AllowLAN), o)
 		},

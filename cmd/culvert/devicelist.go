@@ -75,6 +75,9 @@ func printDevices(t *tabwriter.Writer, all []deviceInfo) {
 		certificate := "none"
 		if d.Certificate != nil {
 			certificate = fmt.Sprintf("%s, ends %s", d.Certificate.State, d.Certificate.Expires.Format(time.DateOnly))
+			if d.Certificate.Ready != "" {
+				certificate += ", next profile waits"
+			}
 		}
 		in, out := d.carried()
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.User, d.Name, d.State, day(d.Expires), d.addresses(), d.seen(), in, out, certificate)

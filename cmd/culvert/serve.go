@@ -71,24 +71,24 @@ func attending(dir string, o doctor.Options) func(context.Context, func() *confi
 		var beside sync.WaitGroup
 		defer beside.Wait()
 		if dir != "" {
-			beside.Go(func() { renewing(ctx, dir, now, log) })
-			beside.Go(func() { certifying(ctx, dir, log) })
+			beside.Go(func() { lookingAfter(ctx, dir, now, log) })
 		}
 		doctor.Watch(ctx, o, now, log)
 	}
 }
 
+// lookingAfter keeps what a server's directory holds from ending, and signs the next
+// certificates of clients that ask for them over their sessions.
+func lookingAfter(ctx context.Context, dir string, now func() *config.Config, log *slog.Logger) {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { certifying(ctx, dir, log) })
+	renewing(ctx, dir, now, log)
+}
+
 // renewing renews what ends of a server's directory, and announces what clients need.
 func renewing(ctx context.Context, dir string, now func() *config.Config, log *slog.Logger) {
-	renewals.Watch(ctx, renewals.Options{Dir: dir, Config: now, Log: log, Now: time.Now, IsDevice: func(commonName string) bool {
-		s, err := people.Open(dir)
-		if err != nil {
-			return false
-		}
-		defer s.Close()
-		v, err := users.NewBook(s, time.Now).Read(ctx, func(error) {})
-		return err == nil && v.ByCommonName(commonName) != nil
-	}})
+	renewals.Watch(ctx, renewals.Options{Dir: dir, Config: now, Log: log, Now: time.Now, Open: func() (store.Store, error) { return people.Running(dir) }})
 }
 
 // certifying signs the next certificates of clients, which ask for them over their sessions.

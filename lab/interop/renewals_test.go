@@ -114,12 +114,28 @@ func certificateOf(t *testing.T, profile string) *x509.Certificate {
 	return certs[0]
 }
 
+// announcedAt checks that a server says that the phone's certificate ends, and has its next
+// profile ready; that of the laptop, if it was not faster to get its certificate itself.
+func announcedAt(t *testing.T, s *netns, server *process, dir, state string) {
+	t.Helper()
+	server.expect(regexp.MustCompile(`certificate of client phone ends within 7 days.*/ready/phone`), 1, patience)
+	var status, want = "", regexp.MustCompile(`"certificates_ending":{"within_30_days":[12],"within_14_days":[12],"within_7_days":[12],"profiles_ready":[12]}`)
+	for end := time.Now().Add(patience); !want.MatchString(status); time.Sleep(200 * time.Millisecond) {
+		if status = s.output(culvert(t), "status", "--json", "--state-dir", state); time.Now().After(end) {
+			t.Fatalf("the status:\n%s", status)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(dir, "ready", "phone.ovpn")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the phone's next profile: %v, %v", info, err)
+	}
+}
+
 // TestRenewedInUse: while stock and our clients are connected to a server whose worker has
 // no rights, its certificate and its revocation list become due. Both are renewed, the
 // clients see the new certificate when their keys are renewed, and not a packet is lost.
 // The certificate of our client, a user's device, is due, too: it is renewed over the session,
 // which goes on, as a device's, and the server sees it when the keys are renewed. The stock
-// client is told nothing of it.
+// client is told nothing of it. Its end is announced, with its next profile ready.
 // Then a client in full stream is revoked, and is out at once.
 func TestRenewedInUse(t *testing.T) {
 	t.Parallel()
@@ -158,6 +174,7 @@ func TestRenewedInUse(t *testing.T) {
 		shows(c, first)
 		pings[c] = c.start("ping", "ping", "-q", "-i", "0.1", serverIPv4.String())
 	}
+	announcedAt(t, s, server, dir, filepath.Join(s.dir, "state"))
 	server.expect(regexp.MustCompile(`the server's certificate is renewed`), 1, dueIn+patience)
 	server.expect(regexp.MustCompile(`the revocation list is renewed`), 1, patience)
 	renewedByClient := regexp.MustCompile(`this client's certificate was renewed`)

@@ -152,3 +152,18 @@ func TestEntries(t *testing.T) {
 		}
 	}
 }
+
+// TestProfilesMade: that the server makes a client's next profile is in the audit log, and an
+// announcement alone is not.
+func TestProfilesMade(t *testing.T) {
+	e := server.CertificateEnding{At: time.Unix(160, 0), CommonName: "phone.anna", Serial: "0a", Ends: time.Unix(0, 0), Days: 30}
+	if entry, ok := EntryOf(e); ok {
+		t.Errorf("%+v", entry)
+	}
+	e.Ready = "/etc/culvert/ready/phone.anna.ovpn"
+	entry, ok := EntryOf(e)
+	if !ok || entry.What != audit.Changed || entry.Client != "phone.anna" || entry.Serial != "0a" || entry.Address.IsValid() ||
+		entry.Reason != "its certificate ends on 1970-01-01, and the server made its next profile: /etc/culvert/ready/phone.anna.ovpn" {
+		t.Errorf("%+v", entry)
+	}
+}

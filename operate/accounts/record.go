@@ -31,6 +31,12 @@ func EntryOf(e server.Event) (entry audit.Entry, ok bool) {
 	case server.Certified:
 		entry = about(e.About, audit.Changed)
 		entry.Reason = "it was given its next certificate, with serial number " + e.Next + ", valid until " + e.Ends.UTC().Format(time.DateOnly)
+	case server.CertificateEnding:
+		if e.Ready == "" {
+			return entry, false
+		}
+		entry = audit.Entry{At: e.At.UTC(), What: audit.Changed, Client: printable.Name(e.CommonName), Serial: e.Serial,
+			Reason: "its certificate ends on " + e.Ends.UTC().Format(time.DateOnly) + ", and the server made its next profile: " + e.Ready}
 	case server.Disconnected:
 		entry = about(e.About, audit.ShutOut)
 		entry.Reason = "disconnected by the operator"

@@ -30,6 +30,9 @@ type Process struct {
 	// readers (Backend.Events), it misses none.
 	Client func(server.Event)
 	Peer   func(event.Event)
+	// Certificates, if not nil, counts the clients of a server whose certificates end soon;
+	// it returns nil where that is not known.
+	Certificates func(now time.Time) *Endings
 	// Reserved is the name of an adapter that the process opened beforehand, or that will
 	// have this name in any case; Opened is called for it at once. "" for none.
 	Reserved string

@@ -43,6 +43,8 @@ const (
 	// Renewed: a peer has new keys. NotRenewed: the old ones stay in use.
 	Renewed    Kind = "renewed"
 	NotRenewed Kind = "not-renewed"
+	// Ending: the certificate of a server's client, connected or not, ends soon (Reason).
+	Ending Kind = "ending"
 	// Moved: a peer's outer address changed from From to Remote.
 	Moved Kind = "moved"
 	// Moving: a client brings up another connection beside the present one, to Remote, and

@@ -24,6 +24,9 @@ func fromServer(e server.Event, now time.Time) Event {
 		out.Reason = fmt.Sprintf("station %s is behind %s, and was behind %s", e.Station, e.To, e.From)
 	case server.StationReturned:
 		out.Reason = fmt.Sprintf("station %s is behind %s again, and was behind %s", e.Station, e.To, e.From)
+	case server.CertificateEnding:
+		out.Kind, out.Time, out.Name, out.Serial = Ending, e.At, e.CommonName, e.Serial
+		out.Reason = fmt.Sprintf("its certificate ends on %s, within %d days; %s", e.Ends.UTC().Format(time.DateOnly), e.Days, e.Mend)
 	case server.Restarting:
 		out.Kind = Restarting
 	case server.PushChanged:

@@ -64,6 +64,9 @@ func (s *Server) Run(ctx context.Context) error { return s.run(ctx, s.role.Run) 
 func (s *Server) Status() Status {
 	status := s.status(s.Peers())
 	status.Lists = s.role.Lists()
+	if s.process.Certificates != nil {
+		status.Endings = s.process.Certificates(time.Now())
+	}
 	return status
 }
 

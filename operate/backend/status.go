@@ -24,10 +24,31 @@ type Status struct {
 	// Lists are the files of revocation lists that a server reads again when
 	// they change.
 	Lists []string `json:"revocation_lists,omitempty"`
+	// Endings counts a server's clients whose certificates end soon; nil: that is not known,
+	// as for a server without a directory.
+	Endings *Endings `json:"certificates_ending,omitempty"`
 	// Chosen is what a client leads into the tunnel or past it; nil: all goes by the routes.
 	Chosen *Chosen `json:"chosen,omitempty"`
 	// Marked counts packets that were marked for congestion (ECN) instead of dropped.
 	Marked uint64 `json:"marked,omitempty"`
+}
+
+// Endings counts clients, connected or not, whose certificates end soon and that were not
+// given others. Those within 14 and 7 days are counted within 30, too.
+type Endings struct {
+	In30 int `json:"within_30_days"`
+	In14 int `json:"within_14_days"`
+	In7  int `json:"within_7_days"`
+	// Ready is for how many of them the next profile waits to be handed over.
+	Ready int `json:"profiles_ready"`
+}
+
+// append appends a line, if there are any.
+func (e *Endings) append(b []byte) []byte {
+	if e == nil || e.In30 == 0 {
+		return b
+	}
+	return fmt.Appendf(b, "certificates that end: %d within 30 days, %d within 14, %d within 7; next profiles that wait to be handed over: %d (culvert authority show)\n", e.In30, e.In14, e.In7, e.Ready)
 }
 
 // Peer is one that is connected, or is connecting. Bytes are those of the data
@@ -158,6 +179,7 @@ func (s *Status) Append(b []byte, now time.Time) []byte {
 	if s.Chosen != nil {
 		b = s.Chosen.append(b)
 	}
+	b = s.Endings.append(b)
 	if s.Marked > 0 {
 		b = fmt.Appendf(b, "marked for congestion (ECN): %d packets\n", s.Marked)
 	}

@@ -74,6 +74,8 @@ var ofServer = []struct {
 	{server.BadMAC{About: anna, MAC: frame.MAC{2}}, Event{Kind: Remark, Reason: "it sends from the Ethernet address 02:00:00:00:00:00 of another"}},
 	{server.StationMoved{Station: "02:00@1", From: "anna", To: "bert"}, Event{Kind: Remark, Reason: "station 02:00@1 is behind bert, and was behind anna"}},
 	{server.StationReturned{Station: "02:00@1", From: "anna", To: "bert"}, Event{Kind: Remark, Reason: "station 02:00@1 is behind bert again, and was behind anna"}},
+	{server.CertificateEnding{At: now, CommonName: "anna", Serial: "0a", Ends: time.Unix(0, 0), Days: 14, Mend: "run: this"},
+		Event{Kind: Ending, Name: "anna", Serial: "0a", Reason: "its certificate ends on 1970-01-01, within 14 days; run: this"}},
 	{server.Failed{From: outer, Err: errWhy, Times: 3}, Event{Kind: Failed, Remote: outer.String(), Reason: "why", Count: 3}},
 	{server.FailedMore{Count: 4}, Event{Kind: Failed, Reason: "more that did not get in", Count: 4}},
 	{server.StuckMore{Count: 4}, Event{Kind: Failed, Reason: "more that are stuck in their handshake", Count: 4}},

@@ -112,7 +112,11 @@ func Print(w io.Writer, list []Client) error {
 		} else if c.Connected != nil {
 			connected = "no"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", c.Name, c.State, c.Expires.Format(time.DateOnly), connected)
+		state := c.State
+		if c.Ready != "" {
+			state += ", next profile waits"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", c.Name, state, c.Expires.Format(time.DateOnly), connected)
 	}
 	return t.Flush()
 }

@@ -1,6 +1,6 @@
 // Package renewals keeps what a server's directory holds from ending: it renews the
-// server's certificate and the revocation list long before their end, and announces
-// certificates of clients that end.
+// server's certificate and the revocation list long before their end, announces
+// certificates of clients that end, and has their next profiles ready.
 package renewals
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"culvert/config"
 	"culvert/operate/setup"
+	"culvert/store"
 )
 
 const (
@@ -25,6 +26,8 @@ const (
 	again = 24 * time.Hour
 	// announcing is how often it looks for clients whose certificates end.
 	announcing = time.Hour
+	// beginning is how often it looks for the store of a server that begins.
+	beginning = 2 * time.Second
 )
 
 // Options are what Watch works on.
@@ -34,9 +37,8 @@ type Options struct {
 	Config func() *config.Config
 	Log    *slog.Logger
 	Now    func() time.Time
-	// IsDevice reports whether a common name is that of a user's device, DEVICE.USER; nil:
-	// there are no users.
-	IsDevice func(commonName string) bool
+	// Open opens the store of the server that runs, with its users; nil: it has none.
+	Open func() (store.Store, error)
 }
 
 // Watch renews what is due in a directory, and announces what clients will need, until ctx
@@ -61,6 +63,9 @@ type watch struct {
 	Options
 	failed    map[string]failure // by path
 	announced time.Time          // when clients were looked at last
+	next      time.Duration      // how long after that they are looked at again
+	missed    int                // how often the store was not there
+	unready   time.Time          // when the authority's key could not be used for profiles
 }
 
 // failure is why something could not be renewed.
@@ -82,9 +87,9 @@ func (w *watch) step() time.Duration {
 			wait = min(wait, due.Sub(now))
 		}
 	}
-	if since := now.Sub(w.announced); since < 0 || since >= announcing {
-		w.announced = now
-		w.announce(now)
+	if since := now.Sub(w.announced); since < 0 || since >= w.next {
+		w.announced, w.next = now, w.announce(now)
+		wait = min(wait, w.next)
 	}
 	return max(wait, least)
 }

@@ -17,8 +17,11 @@ import (
 	"time"
 
 	"culvert/access/pki"
+	"culvert/access/users"
 	"culvert/config"
 	"culvert/operate/setup"
+	"culvert/store"
+	"culvert/store/memory"
 )
 
 const days = 24 * time.Hour
@@ -50,6 +53,7 @@ type ward struct {
 	// ahead is by how much the host's clock is.
 	ahead atomic.Int64
 	end   context.CancelFunc
+	store store.Store // nil: the server has none
 }
 
 func newWard(t *testing.T) *ward {
@@ -73,7 +77,37 @@ func (w *ward) begin() {
 	var ctx context.Context
 	ctx, w.end = context.WithCancel(context.Background())
 	go Watch(ctx, Options{Dir: w.dir, Config: func() *config.Config { return w.cfg }, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
-		Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }, IsDevice: func(name string) bool { return name == "tablet.alice" }})
+		Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }, Open: w.open()})
+}
+
+// open is Options.Open.
+func (w *ward) open() func() (store.Store, error) {
+	if w.store == nil {
+		return nil
+	}
+	return func() (store.Store, error) { return unclosed{w.store}, nil }
+}
+
+// unclosed is a store that others use, too.
+type unclosed struct{ store.Store }
+
+func (unclosed) Close() error { return nil }
+
+// device adds a user's device, whose common name it returns.
+func (w *ward) device(user, name string) string {
+	w.Helper()
+	if w.store == nil {
+		w.store = memory.New()
+	}
+	book := users.NewBook(w.store, time.Now)
+	if err := book.AddUser(w.Context(), users.User{Name: user}); err != nil {
+		w.Fatal(err)
+	}
+	d, err := setup.Devices{Dir: w.dir, Book: book, Now: time.Now(), Rand: rand.Reader}.Add(w.Context(), setup.NewDevice{Device: users.Device{User: user, Name: name}})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return d.CommonName
 }
 
 // after lets time pass: the first of it while nobody watches, as when the host is off.
@@ -268,16 +302,18 @@ func TestAnother(t *testing.T) {
 }
 
 // TestAnnounced: a client's end is announced 30, 14 and 7 days ahead, each once, with the
-// command, over restarts; not that of one that is revoked or has a new profile.
+// command where the authority's key is elsewhere, over restarts; not that of one that is
+// revoked or has a new profile.
 func TestAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWard(t)
 		o := setup.ClientOptions{Dir: w.dir, Now: time.Now(), Rand: rand.Reader}
-		for _, o.Name = range []string{"phone", "lost", "fresh", "tablet.alice", "tablet.home"} {
+		for _, o.Name = range []string{"phone", "lost", "fresh", "tablet.home"} {
 			if _, err := setup.AddClient(o); err != nil {
 				t.Fatal(err)
 			}
 		}
+		w.device("alice", "tablet")
 		if _, err := setup.Revoke(setup.RevokeOptions{Dir: w.dir, Name: "lost", Now: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
@@ -285,6 +321,9 @@ func TestAnnounced(t *testing.T) {
 		w.after(790 * days)
 		o.Name, o.Now = "fresh", time.Now()
 		if _, err := setup.RenewClient(setup.RenewClientOptions{ClientOptions: o}); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(w.dir, "ca.key")); err != nil {
 			t.Fatal(err)
 		}
 		said := func(when string, thirty, fourteen, seven int) {

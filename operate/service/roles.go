@@ -128,10 +128,10 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 	own := namesOf(c, r, &o)
 	o.Opened = own.before(c, r.enter())
 	pages := websiteOf(c, r, know)
-	ready, ended := renewing(r, &o, ready)
+	ready, ends, ended := renewing(r, &o, ready)
 	o.Ready, stop = answering(pages, ready), inTurn(inTurn(ended, pages.Close), inTurn(sweeping(offersOf(r), r.log), inTurn(own.close, inTurn(unpoliced, stop))))
 	p := r.process()
-	p.Client = eachOf(clients, know.happened, own.happened)
+	p.Client, p.Certificates = eachOf(clients, know.happened, own.happened, happenedTo(ends)), certificatesOf(ends)
 	s, err := backend.NewServer(c, o, p)
 	if err != nil {
 		stop()

@@ -262,3 +262,48 @@ func FuzzSource(f *testing.F) {
 		}
 	})
 }
+
+// TestAuthorityShowsEnds: who ends within 30 days is named with the command, or with where the
+// next profile waits.
+func TestAuthorityShowsEnds(t *testing.T) {
+	dir := newServer(t).Dir
+	addClient(t, dir, "phone")
+	c, _, err := Client(dir, "phone", epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shows := func(now time.Time) string {
+		t.Helper()
+		info, err := Authorities(dir, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		info.Print(&out)
+		return out.String()
+	}
+	if text := shows(c.Expires.AddDate(0, 0, -31)); strings.Contains(text, "30 days") {
+		t.Error(text)
+	}
+	now, day := c.Expires.AddDate(0, 0, -29), c.Expires.UTC().Format(time.DateOnly)
+	if text := shows(now); !strings.Contains(text, "certificates of 1 clients end within 30 days:\n  phone, on "+day+"; for a new profile: "+RenewCommand(dir, "phone")+"\n") {
+		t.Error(text)
+	}
+	if err := MakeReady(dir, c.Expires); err != nil {
+		t.Fatal(err)
+	}
+	o := clientOptions(dir, "phone")
+	o.Now, o.Out = now, ReadyPath(dir, "phone")
+	if _, err := RenewClient(RenewClientOptions{ClientOptions: o}); err != nil {
+		t.Fatal(err)
+	}
+	if text := shows(now); !strings.Contains(text, "  phone, on "+day+"; its next profile waits to be handed over: "+o.Out+"\n") {
+		t.Error(text)
+	}
+	if err := DropReady(dir, "phone"); err != nil {
+		t.Fatal(err)
+	}
+	if text := shows(now); strings.Contains(text, "30 days") {
+		t.Errorf("after it was handed over:\n%s", text)
+	}
+}

@@ -16,6 +16,37 @@ import (
 type AuthorityInfo struct {
 	Present AuthorityState  `json:"authority"`
 	Next    *AuthorityState `json:"next,omitempty"` // while the key is changed
+	// Ending are the clients whose certificates end within 30 days.
+	Ending []EndingClient `json:"ending"`
+}
+
+// EndingClient is a client whose certificate ends soon.
+type EndingClient struct {
+	Name  string    `json:"name"`
+	Ends  time.Time `json:"ends"`
+	Ready string    `json:"ready,omitempty"` // as in ClientInfo
+	Mend  string    `json:"mend"`            // the command that makes a new profile
+}
+
+// ending returns the clients of a directory whose certificates end soon.
+func ending(dir string, now time.Time) ([]EndingClient, error) {
+	clients, _, err := Clients(dir, now)
+	list := []EndingClient{}
+	for _, c := range clients {
+		if c.State == Expiring {
+			list = append(list, EndingClient{c.Name, c.Expires, c.Ready, c.renew(dir)})
+		}
+	}
+	return list, err
+}
+
+// print writes a line.
+func (e EndingClient) print(w io.Writer) {
+	if e.Ready != "" {
+		fmt.Fprintf(w, "  %s, on %s; its next profile waits to be handed over: %s\n", e.Name, e.Ends.UTC().Format(time.DateOnly), e.Ready)
+		return
+	}
+	fmt.Fprintf(w, "  %s, on %s; for a new profile: %s\n", e.Name, e.Ends.UTC().Format(time.DateOnly), e.Mend)
 }
 
 // AuthorityState describes one authority.
@@ -77,6 +108,9 @@ func Authorities(dir string, now time.Time) (*AuthorityInfo, error) {
 		}
 		info.Next = &state
 	}
+	if info.Ending, err = ending(dir, now); err != nil {
+		return fail(err)
+	}
 	return info, nil
 }
 
@@ -131,6 +165,14 @@ func (f keyFiles) where(dir string) (string, error) {
 // Print writes the authorities for a person.
 func (i *AuthorityInfo) Print(w io.Writer) {
 	i.Present.print(w, "Authority")
+	if n := len(i.Ending); n > 0 {
+		defer func() {
+			fmt.Fprintf(w, "\nThe certificates of %d clients end within 30 days:\n", n)
+			for _, e := range i.Ending {
+				e.print(w)
+			}
+		}()
+	}
 	if i.Next == nil {
 		return
 	}

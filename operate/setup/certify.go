@@ -42,7 +42,8 @@ func Certify(dir string, now time.Time, shown *x509.Certificate, request []byte)
 	if err != nil {
 		return nil, err
 	}
-	if err := mayRenew(s, before, lists, shown, now); err != nil {
+	used, _ := waitingFor(dir, name).inUse(name, before)
+	if err := mayRenew(s, used, lists, shown, now); err != nil {
 		return nil, err
 	}
 	pair, err := s.issuer.Certify(rand.Reader, now, shown, request)

@@ -85,7 +85,7 @@ func (o ClientOptions) issue(s server) (text []byte, client pki.Pair, err error)
 		issue = s.issuer.IssueDevice
 	}
 	if client, err = issue(o.Rand, o.Now, o.Name, 0); err != nil {
-		return nil, client, err
+		return nil, client, fmt.Errorf("%w: %w", ErrUnsigned, err)
 	}
 	key, err := s.controlKey(o.Rand, o.Now)
 	if err != nil {

@@ -32,6 +32,8 @@
 //	web.crt, web.key    the certificate of web pages (web-listen), if it is of the
 //	                    server's own authority
 //	announced.json      which clients' ends were announced, kept by the running server
+//	ready/NAME.ovpn     the next profile of a client whose certificate ends soon, until it is
+//	                    handed over: its key, too
 //	client-template.txt the first lines of new profiles, if they are not the usual
 //	                    ones; a directory that was adopted has it
 //	ipp.txt             which client had which address, kept by the running server
@@ -56,6 +58,7 @@ const (
 	nextKeyFile    = "ca-next.key"
 	nextSourceFile = "authority-next.json"
 	retiredDir     = "retired"
+	readyDir       = "ready"
 )
 
 // Permissions: only its owner may read a file with a private key.

@@ -32,8 +32,30 @@ const (
 type ClientInfo struct {
 	Name    string    `json:"name"`
 	State   string    `json:"state"`
-	Expires time.Time `json:"expires"` // when its newest certificate ends
+	Expires time.Time `json:"expires"` // when its newest certificate ends, but for one in Ready
 	Serials []string  `json:"serials"` // its certificates' serial numbers in hex, the newest first
+	// Ready is where its next profile waits to be handed over, of which the newest
+	// certificate is; "": nowhere. State and Expires are those of the one before then.
+	Ready string `json:"ready,omitempty"`
+
+	device bool // of a user
+}
+
+// renew is the command that makes the client's new profile.
+func (c ClientInfo) renew(dir string) string {
+	device, user, _ := strings.Cut(c.Name, ".") // a device's name has no dot
+	if c.device && user != "" {
+		return RenewDeviceCommand(dir, device, user)
+	}
+	return RenewCommand(dir, c.Name)
+}
+
+// InUse is the serial number of the newest certificate that the client was given.
+func (c ClientInfo) InUse() string {
+	if c.Ready != "" {
+		return c.Serials[1]
+	}
+	return c.Serials[0]
 }
 
 // Clients lists the clients in a server's directory by name, with their states
@@ -60,12 +82,13 @@ func Clients(dir string, now time.Time) (clients []ClientInfo, problem string, e
 		return fail(err)
 	}
 	clients = []ClientInfo{}
+	ready := waitingIn(dir)
 	for _, name := range names {
 		certs, err := loadRecord(dir, name)
 		if err != nil {
 			return fail(err)
 		}
-		clients = append(clients, clientInfo(name, certs, trusted, lists, now))
+		clients = append(clients, clientInfo(dir, name, certs, trusted, lists, ready, now))
 	}
 	problem, err = place.unheeded(dir, lists, now)
 	if err != nil {
@@ -92,12 +115,16 @@ func Client(dir, name string, now time.Time) (c ClientInfo, ok bool, err error) 
 	if err != nil {
 		return c, false, err
 	}
-	return clientInfo(name, certs, trusted, list, now), true, nil
+	return clientInfo(dir, name, certs, trusted, list, waitingFor(dir, name), now), true, nil
 }
 
-func clientInfo(name string, certs, trusted []*x509.Certificate, lists lists, now time.Time) ClientInfo {
-	newest := certs[0]
-	c := ClientInfo{Name: name, State: StateOf(newest, lists.listed(newest.SerialNumber), now), Expires: newest.NotAfter}
+func clientInfo(dir, name string, certs, trusted []*x509.Certificate, lists lists, waiting waiting, now time.Time) ClientInfo {
+	used, ready := waiting.inUse(name, certs)
+	newest := used[0]
+	c := ClientInfo{Name: name, State: StateOf(newest, lists.listed(newest.SerialNumber), now), Expires: newest.NotAfter, device: pki.IsDevice(newest)}
+	if ready != "" {
+		c.Ready = ReadyPath(dir, name)
+	}
 	if c.State != Revoked && !(server{trusted: trusted}).issued(newest) {
 		c.State = Untrusted
 	}

@@ -64,6 +64,11 @@ func RenewDeviceCommand(dir, device, user string) string {
 	return fmt.Sprintf("culvert device renew %s --user %s --dir %s -o %[1]s.ovpn", shell(device), shell(user), shell(dir))
 }
 
+// LinkDeviceCommand is the command that hands a device's new profile over by a link.
+func LinkDeviceCommand(dir, device, user string) string {
+	return fmt.Sprintf("culvert device renew %s --user %s --dir %s --link 7d", shell(device), shell(user), shell(dir))
+}
+
 // serverTerm is that of the server's certificate; with the end of the authority that
 // issued it.
 func serverTerm(dir string) (term pki.Term, err error) {

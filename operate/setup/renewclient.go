@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ type Renewal struct {
 // old profile stays valid until it ends, since the device must get the new one
 // first, unless RevokeOld is set. A client that was revoked is refused unless
 // LetInAgain is set. The file Out is replaced only if it is a profile of this
-// client.
+// client. One that waited to be handed over is removed.
 func RenewClient(o RenewClientOptions) (*Renewal, error) {
 	r, err := o.renew()
 	if err != nil {
@@ -75,12 +76,22 @@ func (o RenewClientOptions) renew() (*Renewal, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Renewal{Profile: text, Expires: client.NotAfter, Before: before[0].NotAfter, WasRevoked: revoked}
-	if err := fill(file{recordPath(o.Dir, o.Name), record(client.CertPEM, before, o.Now), publicFile}); err != nil {
-		return nil, err
-	}
+	used, _ := waitingFor(o.Dir, o.Name).inUse(o.Name, before)
+	r := &Renewal{Profile: text, Expires: client.NotAfter, Before: used[0].NotAfter, WasRevoked: revoked}
+	files := []file{{recordPath(o.Dir, o.Name), record(client.CertPEM, before, o.Now), publicFile}}
 	if o.Out != "" {
-		if err := fill(file{o.Out, text, privateFile}); err != nil {
+		files = append(files, file{o.Out, text, privateFile})
+	}
+	if o.Out == ReadyPath(o.Dir, o.Name) {
+		slices.Reverse(files) // what stops between leaves a certificate that nobody knows of
+	}
+	for _, f := range files {
+		if err := fill(f); err != nil {
+			return nil, err
+		}
+	}
+	if o.Out != ReadyPath(o.Dir, o.Name) {
+		if err := DropReady(o.Dir, o.Name); err != nil {
 			return nil, err
 		}
 	}
@@ -114,9 +125,7 @@ func (o ClientOptions) checkOut(s server) error {
 	if err != nil {
 		return err
 	}
-	_, rest, _ := bytes.Cut(text, []byte("\n<cert>\n"))
-	cert, _, _ := bytes.Cut(rest, []byte("</cert>"))
-	certs, err := pki.ParseCertificates(cert)
+	certs, err := profileCertificates(text)
 	if err != nil || certs[0].Subject.CommonName != o.Name || !s.issued(certs[0]) {
 		return fmt.Errorf("%s exists and is not a profile of %s, so it is not overwritten; choose another file: %w", o.Out, o.Name, fs.ErrExist)
 	}

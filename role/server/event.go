@@ -93,6 +93,19 @@ type Certified struct {
 	Ends time.Time // when it does
 }
 
+// CertificateEnding is a client, connected or not, whose certificate ends within Days: 30, 14
+// or 7. Each of them is reported once.
+type CertificateEnding struct {
+	At         time.Time
+	CommonName string
+	Serial     string // of the certificate, in hex
+	Ends       time.Time
+	Days       int
+	// Ready is where the next profile waits to be handed over; "": nowhere. Mend is what
+	// to do, in words.
+	Ready, Mend string
+}
+
 // RenewalFailed is a client whose keys could not be renewed. The old ones stay in
 // use.
 type RenewalFailed struct {

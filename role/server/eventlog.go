@@ -69,6 +69,9 @@ func (e Certified) log(l *slog.Logger) {
 	l.Info("client has its next certificate, by its session", "client", e.Name, "serial", e.Next, "valid until", e.Ends.UTC().Format(time.DateOnly), "before it", e.Serial)
 }
 
+// log writes nothing: whoever looks after the certificates has logged it.
+func (CertificateEnding) log(*slog.Logger) {}
+
 func (e Renewed) log(l *slog.Logger) {
 	l.Info("Control Channel: "+e.TLS, "client", e.Name)
 	l.Info("keys renewed", "client", e.Name, "key", e.Key)
