@@ -1,10 +1,12 @@
 package store
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	decoder "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // ErrNewer is returned for a record that a newer version of this program wrote.
@@ -30,17 +32,39 @@ func Encode(version int, record any) ([]byte, error) {
 // returns its version: what an older version means, the caller knows. Fields that this
 // program does not know are kept by nobody: it fails with ErrNewer rather than lose them.
 func Decode(e Entry, newest int, record any) (version int, err error) {
+	env := struct {
+		Version int    `json:"v"`
+		Record  fields `json:"r"`
+	}{Record: fields{into: record}}
+	if err = decoder.Unmarshal(e.Value, &env, knownFields); err == nil && env.Record.there && env.Version >= 1 && env.Version <= newest {
+		return env.Version, nil
+	}
+	return undecoded(e, newest, err)
+}
+
+// knownFields refuses fields that a record does not have.
+var knownFields = decoder.RejectUnknownMembers(true)
+
+// fields are those of a record, as part of an envelope.
+type fields struct {
+	into  any
+	there bool
+}
+
+// UnmarshalJSONFrom is the decoder's.
+func (f *fields) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	f.there = true
+	return decoder.UnmarshalDecode(d, f.into)
+}
+
+// undecoded says why a record could not be decoded: that, or what its envelope is.
+func undecoded(e Entry, newest int, why error) (version int, err error) {
 	var env envelope
-	if err := json.Unmarshal(e.Value, &env); err != nil || env.Version < 1 {
+	if err := json.Unmarshal(e.Value, &env); err != nil || env.Version < 1 || env.Record == nil {
 		return 0, fmt.Errorf("record %s is damaged: expected a version and its fields", e.Key)
 	}
 	if env.Version > newest {
 		return env.Version, fmt.Errorf("record %s has version %d, and this program knows up to %d: %w; use that version, or a backup from before", e.Key, env.Version, newest, ErrNewer)
 	}
-	d := json.NewDecoder(bytes.NewReader(env.Record))
-	d.DisallowUnknownFields()
-	if err := d.Decode(record); err != nil {
-		return env.Version, fmt.Errorf("record %s is damaged, or %w: %v", e.Key, ErrNewer, err)
-	}
-	return env.Version, nil
+	return env.Version, fmt.Errorf("record %s is damaged, or %w: %v", e.Key, ErrNewer, why)
 }

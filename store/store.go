@@ -55,7 +55,7 @@ type Change struct {
 
 // Snapshot is what a store held at a revision.
 type Snapshot struct {
-	Entries  []Entry // by key
+	Entries  []Entry
 	Revision Revision
 }
 
@@ -64,9 +64,9 @@ type Snapshot struct {
 type Store interface {
 	// Get returns the entry of a key, or ErrNotFound.
 	Get(ctx context.Context, key string) (Entry, error)
-	// List returns all entries whose keys begin with prefix, in the order of their keys
-	// (bytewise), as they were at one revision.
-	List(ctx context.Context, prefix string) (Snapshot, error)
+	// List returns all entries whose keys begin with a prefix, those of each prefix in turn,
+	// in the order of their keys (bytewise), as they all were at one revision.
+	List(ctx context.Context, prefixes ...string) (Snapshot, error)
 	// Commit makes a transaction, and returns its revision when it is kept: no crash
 	// loses it from then on. It fails with a *ConflictError if a condition does not hold.
 	// One that changes nothing (deletes what is not there) returns the current revision.

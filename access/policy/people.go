@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"iter"
 	"maps"
 	"net/netip"
 
@@ -16,7 +17,23 @@ func People(v *users.View) Directory {
 	return people{v}
 }
 
-type people struct{ *users.View }
+// Records is a Directory of the users, groups and devices that a store has, each read when
+// it is asked for.
+func Records(l *users.Lookup) Directory { return people{l} }
+
+type people struct{ records }
+
+// records is what a *users.View and a *users.Lookup do.
+type records interface {
+	User(name string) *users.User
+	Group(name string) *users.Group
+	Device(user, name string) *users.Device
+	ByAddress(a netip.Addr) *users.Device
+	GroupsOf(u *users.User) []*users.Group
+	Users() iter.Seq[*users.User]
+	Groups() iter.Seq[*users.Group]
+	Devices() iter.Seq[*users.Device]
+}
 
 func (p people) Has(kind Kind, name string) bool {
 	switch kind {
@@ -81,7 +98,7 @@ func (p people) Names(kind Kind) func(yield func(string) bool) {
 
 func (p people) GroupsOf(user string) (names []string) {
 	if u := p.User(user); u != nil {
-		for _, g := range p.View.GroupsOf(u) {
+		for _, g := range p.records.GroupsOf(u) {
 			names = append(names, g.Name)
 		}
 	}

@@ -20,14 +20,39 @@ type Book struct {
 // NewBook returns a book of a store.
 func NewBook(s store.Store, now func() time.Time) *Book { return &Book{s, now} }
 
-// Read returns all as it is at one revision. damaged is called for each record that cannot
-// be read.
+// Read returns all as it is at one revision, for who looks for many. damaged is called for
+// each record that cannot be read.
 func (b *Book) Read(ctx context.Context, damaged func(error)) (*View, error) {
 	d, err := Open(ctx, b.store, damaged)
 	if err != nil {
 		return nil, err
 	}
 	return d.View(), nil
+}
+
+// ViewOf returns a view that has a user, who is there, their devices and all groups, as they
+// are at one revision. damaged is called for each record that cannot be read.
+func (b *Book) ViewOf(ctx context.Context, user string, damaged func(error)) (*View, error) {
+	for {
+		v, err := readView(ctx, b.store, damaged, usersPrefix+user, devicesPrefix+user+"/", groupsPrefix)
+		if err != nil || v.User(user) != nil {
+			return v, err
+		}
+		if _, err := b.begin(ctx).user(user); err != nil { // says who may be meant
+			return nil, err
+		}
+	}
+}
+
+// ViewByCommonName is ViewOf for the owner of the device whose certificates have a common
+// name. It is empty if that is no device.
+func (b *Book) ViewByCommonName(ctx context.Context, commonName string, damaged func(error)) (*View, error) {
+	key, err := get[string](b.begin(ctx), certificatesPrefix+commonName, indexVersion)
+	if err != nil || key == nil {
+		return new(View), err
+	}
+	user, _, _ := strings.Cut(*key, "/")
+	return readView(ctx, b.store, damaged, usersPrefix+user, devicesPrefix+user+"/", groupsPrefix, certificatesPrefix+commonName)
 }
 
 // User returns a user with their groups in the order in which they decide, or an
@@ -209,17 +234,17 @@ const importAtOnce = 400
 // *ImportError.
 func (b *Book) Import(ctx context.Context, all []User) (added int, err error) {
 	created := b.now().UTC().Truncate(time.Second)
-	view, err := b.Read(ctx, func(error) {})
+	there, err := b.Roll(ctx, func(error) {}, Users, Groups)
 	if err != nil {
 		return 0, err
 	}
 	taken := make(map[string]string, len(all))
-	for u := range view.Users() {
+	for _, u := range there.Users {
 		taken[strings.ToLower(u.Name)] = u.Name
 	}
 	for i := range all {
 		u := &all[i]
-		if err := view.mayImport(u, taken); err != nil {
+		if err := there.mayImport(u, taken); err != nil {
 			return 0, &ImportError{i, err}
 		}
 		taken[strings.ToLower(u.Name)], u.Created = u.Name, created
@@ -235,7 +260,7 @@ func (b *Book) Import(ctx context.Context, all []User) (added int, err error) {
 
 // mayImport fails if a user cannot be added. taken are the names that there are, by their
 // small letters.
-func (v *View) mayImport(u *User, taken map[string]string) error {
+func (r *Roll) mayImport(u *User, taken map[string]string) error {
 	if err := u.check(); err != nil {
 		return err
 	}
@@ -247,7 +272,7 @@ func (v *View) mayImport(u *User, taken map[string]string) error {
 		return &AlikeError{u.Name, other}
 	}
 	for _, g := range u.Groups {
-		if _, err := v.FindGroup(g); err != nil {
+		if _, err := r.FindGroup(g); err != nil {
 			return fmt.Errorf("user %s: %w", u.Name, err)
 		}
 	}

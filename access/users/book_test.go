@@ -28,11 +28,11 @@ func bookOf(t testing.TB, s store.Store) *Book {
 // read is all that a book has.
 func read(t testing.TB, b *Book) *View {
 	t.Helper()
-	v, err := b.Read(context.Background(), func(err error) { t.Error(err) })
+	d, err := Open(context.Background(), b.store, func(err error) { t.Error(err) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v
+	return d.View()
 }
 
 // must ends the test if any fails.

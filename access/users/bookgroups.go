@@ -65,15 +65,11 @@ func (b *Book) RemoveGroup(ctx context.Context, name string) (members int, err e
 
 // empty takes all members out of a group, unless it is there.
 func (b *Book) empty(ctx context.Context, name string) (members int, err error) {
-	view, err := b.Read(ctx, func(error) {})
-	if err != nil || view.Group(name) != nil {
+	r, err := b.Roll(ctx, func(error) {}, Users, Groups)
+	if err != nil || r.Group(name) != nil {
 		return 0, err
 	}
-	var all []string
-	for u := range view.Members(name) {
-		all = append(all, u.Name)
-	}
-	for batch := range slices.Chunk(all, importAtOnce) {
+	for batch := range slices.Chunk(r.Members(name), importAtOnce) {
 		if err := b.change(ctx, func(t *tx) error { return t.leave(name, batch) }); err != nil {
 			return members, err
 		}

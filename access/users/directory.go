@@ -141,16 +141,25 @@ func (d *Directory) tell() {
 }
 
 func (d *Directory) read(ctx context.Context) error {
-	snap, err := d.store.List(ctx, "")
+	v, err := readView(ctx, d.store, d.damaged, usersPrefix, devicesPrefix, groupsPrefix, certificatesPrefix, addressesPrefix)
+	if err == nil {
+		d.view.Store(v)
+	}
+	return err
+}
+
+// readView returns a view of the records whose keys have one of the prefixes, as they are
+// at one revision.
+func readView(ctx context.Context, s store.Store, damaged func(error), prefixes ...string) (*View, error) {
+	snap, err := s.List(ctx, prefixes...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	batch := make([]store.Change, len(snap.Entries))
 	for i, e := range snap.Entries {
 		batch[i].Entry = e
 	}
-	v, _ := new(View).after(batch, d.damaged)
+	v, _ := new(View).after(batch, damaged)
 	v.Revision = snap.Revision
-	d.view.Store(v)
-	return nil
+	return v, nil
 }

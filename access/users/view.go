@@ -77,9 +77,11 @@ func (v *View) Count() (users, devices int) { return v.users.count, v.devices.co
 
 // GroupsOf returns a user's groups in the order in which they decide, with Everyone last.
 // Groups that are not there are passed over.
-func (v *View) GroupsOf(u *User) (all []*Group) {
+func (v *View) GroupsOf(u *User) []*Group { return groupsOf(u, v.Group) }
+
+func groupsOf(u *User, group func(name string) *Group) (all []*Group) {
 	for _, name := range append(slices.Clip(u.Groups), Everyone) {
-		if g := v.groups.get(name); g != nil {
+		if g := group(name); g != nil {
 			all = append(all, g)
 		}
 	}

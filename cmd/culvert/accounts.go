@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -44,11 +46,23 @@ func (a *accounts) book(c *cobra.Command, f func(ctx context.Context, b *users.B
 	return f(c.Context(), users.NewBook(s, time.Now))
 }
 
-// view calls f with all users, devices and groups. It warns about records that cannot be
+// roll calls f with all users, groups or devices. It warns about records that cannot be
 // read.
-func (a *accounts) view(c *cobra.Command, f func(v *users.View, b *users.Book) error) error {
+func (a *accounts) roll(c *cobra.Command, f func(r *users.Roll, b *users.Book) error, kinds ...users.Kind) error {
 	return a.book(c, func(ctx context.Context, b *users.Book) error {
-		v, err := b.Read(ctx, func(err error) { fmt.Fprintln(c.ErrOrStderr(), "warning:", err) })
+		r, err := b.Roll(ctx, warning(c), kinds...)
+		if err != nil {
+			return err
+		}
+		return f(r, b)
+	})
+}
+
+// view calls f with one user, who is there, their devices and all groups. It warns about
+// records that cannot be read.
+func (a *accounts) view(c *cobra.Command, user string, f func(v *users.View, b *users.Book) error) error {
+	return a.book(c, func(ctx context.Context, b *users.Book) error {
+		v, err := b.ViewOf(ctx, user, warning(c))
 		if err != nil {
 			return err
 		}
@@ -56,14 +70,19 @@ func (a *accounts) view(c *cobra.Command, f func(v *users.View, b *users.Book) e
 	})
 }
 
+func warning(c *cobra.Command) func(error) {
+	return func(err error) { fmt.Fprintln(c.ErrOrStderr(), "warning:", err) }
+}
+
 // print prints a value as JSON, or calls table to write what people read.
 func (a *accounts) print(c *cobra.Command, value any, table func(t *tabwriter.Writer)) error {
 	if a.asJSON {
 		return json.NewEncoder(c.OutOrStdout()).Encode(value)
 	}
-	t := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+	b := bufio.NewWriterSize(c.OutOrStdout(), 64<<10) // a table is written a cell at a time
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	table(t)
-	return t.Flush()
+	return errors.Join(t.Flush(), b.Flush())
 }
 
 // expiry is the time that a flag --expires means.

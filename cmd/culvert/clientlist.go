@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"culvert/access/users"
 	"culvert/operate/clients"
 	"culvert/operate/setup"
 )
@@ -50,8 +51,13 @@ list also shows who is connected.`,
 
 // markBarred gives clients that are devices of users the state that the store has of them.
 func markBarred(c *cobra.Command, known []setup.ClientInfo, now time.Time) {
-	v := viewOf(c)
-	if v == nil {
+	s := storeOf(c)
+	if s == nil {
+		return
+	}
+	defer s.Close()
+	v, err := users.NewBook(s, time.Now).Read(c.Context(), func(error) {})
+	if err != nil {
 		return
 	}
 	for i := range known {

@@ -11,11 +11,25 @@ import (
 
 	"culvert/access/users"
 	"culvert/operate/people"
+	"culvert/store"
 )
 
-// viewOf is what the store has of the directory that a command line names, nil if there is
-// no store: to complete a word makes none.
-func viewOf(c *cobra.Command) *users.View {
+// named completes one word with names out of the store of the directory that a command
+// line names. Where there is no store, it makes none.
+func named(list func(c *cobra.Command, b *users.Book) []string) completer {
+	return func(c *cobra.Command, args []string, _ string) (names []string, only cobra.ShellCompDirective) {
+		if s := storeOf(c); s != nil {
+			defer s.Close()
+			if len(args) == 0 {
+				names = list(c, users.NewBook(s, time.Now))
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// storeOf is the store of the directory that a command line names, nil if there is none.
+func storeOf(c *cobra.Command) store.Store {
 	dir, err := c.Flags().GetString("dir")
 	if err != nil || dir == "" {
 		return nil
@@ -27,31 +41,27 @@ func viewOf(c *cobra.Command) *users.View {
 	if err != nil {
 		return nil
 	}
-	defer s.Close()
-	v, _ := users.NewBook(s, time.Now).Read(c.Context(), func(error) {})
-	return v
+	return s
 }
 
-// named completes one word with names out of the store.
-func named(list func(c *cobra.Command, v *users.View) []string) completer {
-	return func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if v := viewOf(c); v != nil && len(args) == 0 {
-			return list(c, v), cobra.ShellCompDirectiveNoFileComp
-		}
-		return nil, cobra.ShellCompDirectiveNoFileComp
+func rollOf(c *cobra.Command, b *users.Book, kind users.Kind) *users.Roll {
+	r, err := b.Roll(c.Context(), func(error) {}, kind)
+	if err != nil {
+		return new(users.Roll)
 	}
+	return r
 }
 
-func usersIn(_ *cobra.Command, v *users.View) (names []string) {
-	for u := range v.Users() {
+func usersIn(c *cobra.Command, b *users.Book) (names []string) {
+	for _, u := range rollOf(c, b, users.Users).Users {
 		names = append(names, u.Name)
 	}
 	return names
 }
 
-func groupsIn(_ *cobra.Command, v *users.View) []string {
+func groupsIn(c *cobra.Command, b *users.Book) []string {
 	names := []string{users.Everyone}
-	for g := range v.Groups() {
+	for _, g := range rollOf(c, b, users.Groups).Groups {
 		if g.Name != users.Everyone {
 			names = append(names, g.Name)
 		}
@@ -59,9 +69,10 @@ func groupsIn(_ *cobra.Command, v *users.View) []string {
 	return names
 }
 
-func devicesIn(c *cobra.Command, v *users.View) (names []string) {
+func devicesIn(c *cobra.Command, b *users.Book) (names []string) {
 	user, _ := c.Flags().GetString("user")
-	for _, d := range v.DevicesOf(user) {
+	all, _ := b.DevicesOf(c.Context(), user)
+	for _, d := range all {
 		names = append(names, d.Name)
 	}
 	return names

@@ -24,13 +24,8 @@ under NAME.USER. IN is what came from the device, OUT what went to it.`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			now := time.Now()
-			return a.view(c, func(v *users.View, b *users.Book) error {
-				if user != "" {
-					if _, err := v.FindUser(user); err != nil {
-						return err
-					}
-				}
-				all, err := listDevices(c, v, user, a.dir, now)
+			list := func(b *users.Book, devices []*users.Device) error {
+				all, err := listDevices(c, devices, a.dir, now)
 				if err != nil {
 					return err
 				}
@@ -38,7 +33,11 @@ under NAME.USER. IN is what came from the device, OUT what went to it.`,
 					return err
 				}
 				return a.print(c, all, func(t *tabwriter.Writer) { printDevices(t, all) })
-			})
+			}
+			if user != "" {
+				return a.view(c, user, func(v *users.View, b *users.Book) error { return list(b, v.DevicesOf(user)) })
+			}
+			return a.roll(c, func(r *users.Roll, b *users.Book) error { return list(b, r.Devices) }, users.Devices)
 		},
 	}
 	a.flags(c, true)
@@ -46,7 +45,7 @@ under NAME.USER. IN is what came from the device, OUT what went to it.`,
 	return c
 }
 
-func listDevices(c *cobra.Command, v *users.View, user, dir string, now time.Time) ([]deviceInfo, error) {
+func listDevices(c *cobra.Command, devices []*users.Device, dir string, now time.Time) ([]deviceInfo, error) {
 	known, problem, err := setup.Clients(dir, now)
 	if err != nil {
 		return nil, err
@@ -58,13 +57,10 @@ func listDevices(c *cobra.Command, v *users.View, user, dir string, now time.Tim
 	for i := range known {
 		certificates[known[i].Name] = &known[i]
 	}
-	all := []deviceInfo{}
-	for d := range v.Devices() {
-		if user == "" || d.User == user {
-			i := deviceInfoOf(d, now)
-			i.Certificate = certificates[d.CommonName]
-			all = append(all, i)
-		}
+	all := make([]deviceInfo, len(devices))
+	for i, d := range devices {
+		all[i] = deviceInfoOf(d, now)
+		all[i].Certificate = certificates[d.CommonName]
 	}
 	return all, nil
 }

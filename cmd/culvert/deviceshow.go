@@ -20,7 +20,7 @@ func deviceShowCommand() *cobra.Command {
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			now := time.Now()
-			return d.view(c, func(v *users.View, b *users.Book) error {
+			return d.view(c, d.user, func(v *users.View, b *users.Book) error {
 				device, err := v.FindDevice(d.user, args[0])
 				if err != nil {
 					return err

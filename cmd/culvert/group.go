@@ -20,12 +20,8 @@ type groupInfo struct {
 	Members    []string `json:"members"`
 }
 
-func groupInfoOf(v *users.View, g *users.Group) groupInfo {
-	i := groupInfo{Name: g.Name, Require: users.FormatWays(g.Require), MaxDevices: g.MaxDevices, Sources: g.Sources, Members: []string{}}
-	for u := range v.Members(g.Name) {
-		i.Members = append(i.Members, u.Name)
-	}
-	return i
+func groupInfoOf(r *users.Roll, g *users.Group) groupInfo {
+	return groupInfo{Name: g.Name, Require: users.FormatWays(g.Require), MaxDevices: g.MaxDevices, Sources: g.Sources, Members: r.Members(g.Name)}
 }
 
 // groupFlags are what can be set of a group.

@@ -17,10 +17,10 @@ func groupListCommand() *cobra.Command {
 		Example: "  culvert group list --dir /etc/culvert",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.view(c, func(v *users.View, _ *users.Book) error {
-				all := []groupInfo{}
-				for g := range v.Groups() {
-					all = append(all, groupInfoOf(v, g))
+			return a.roll(c, func(r *users.Roll, _ *users.Book) error {
+				all := make([]groupInfo, len(r.Groups))
+				for i, g := range r.Groups {
+					all[i] = groupInfoOf(r, g)
 				}
 				return a.print(c, all, func(t *tabwriter.Writer) {
 					fmt.Fprintln(t, "NAME\tMEMBERS\tREQUIRES\tMAX DEVICES")
@@ -28,7 +28,7 @@ func groupListCommand() *cobra.Command {
 						fmt.Fprintf(t, "%s\t%d\t%s\t%s\n", g.Name, len(g.Members), g.Require, limitText(g.MaxDevices))
 					}
 				})
-			})
+			}, users.Users, users.Groups)
 		},
 	}
 	a.flags(c, true)

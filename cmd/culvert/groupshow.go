@@ -18,12 +18,12 @@ func groupShowCommand() *cobra.Command {
 		Example: "  culvert group show staff --dir /etc/culvert",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.view(c, func(v *users.View, _ *users.Book) error {
-				g, err := v.FindGroup(args[0])
+			return a.roll(c, func(r *users.Roll, _ *users.Book) error {
+				g, err := r.FindGroup(args[0])
 				if err != nil {
 					return err
 				}
-				i := groupInfoOf(v, g)
+				i := groupInfoOf(r, g)
 				return a.print(c, i, func(t *tabwriter.Writer) {
 					for _, row := range [][2]string{{"group", i.Name}, {"requires", i.Require}, {"devices allowed", limitText(i.MaxDevices)}, {"sources", strings.Join(i.Sources, ", ")}, {"members", strings.Join(i.Members, ", ")}} {
 						if row[1] != "" {
@@ -31,7 +31,7 @@ func groupShowCommand() *cobra.Command {
 						}
 					}
 				})
-			})
+			}, users.Users, users.Groups)
 		},
 	}
 	a.flags(c, true)

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -64,11 +64,7 @@ fails a test, and 3 if it cannot be read or a question makes no sense.`,
 			if len(args) > 0 && !(dir != "" && isQuestion(args[0])) {
 				file, args = args[0], unquoted(args[1:])
 			}
-			o, err := openPolicy(c, file, dir)
-			if err != nil {
-				return err
-			}
-			return o.check(c.OutOrStdout(), args)
+			return withPolicy(c, file, dir, func(o openedPolicy) error { return o.check(c.OutOrStdout(), args) })
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "the server's directory, as made by culvert init")
@@ -109,27 +105,42 @@ type openedPolicy struct {
 	known policy.Directory // nil: nobody
 }
 
-// openPolicy reads a policy file, "" for the one that the server of dir has. Without dir,
-// nothing is known of the server.
-func openPolicy(c *cobra.Command, name, dir string) (o openedPolicy, err error) {
-	var text []byte
-	if dir != "" {
-		if o.known, err = knownPeople(c.Context(), dir, c.ErrOrStderr()); err != nil {
-			return o, misread(err)
-		}
-		if name, text, err = o.settle(name, dir); err != nil {
-			return o, misread(err)
-		}
+// withPolicy calls f with a policy file, "" for the one that the server of dir has. Without
+// dir, nothing is known of the server.
+func withPolicy(c *cobra.Command, name, dir string, f func(o openedPolicy) error) error {
+	var o openedPolicy
+	if dir == "" {
+		return o.use(name, nil, f)
 	}
+	s, err := people.Open(dir)
+	if err != nil {
+		return misread(err)
+	}
+	defer s.Close()
+	people := users.NewBook(s, time.Now).Lookup(c.Context(), func(err error) { fmt.Fprintf(c.ErrOrStderr(), "a record is passed over: %v\n", err) })
+	o.known = policy.Records(people)
+	name, text, err := o.settle(name, dir)
+	if err != nil {
+		return misread(err)
+	}
+	err = o.use(name, text, f)
+	if people.Err() != nil {
+		return misread(people.Err()) // what f found is not to be relied on
+	}
+	return err
+}
+
+// use calls f with the policy of a file, whose text may be known.
+func (o openedPolicy) use(name string, text []byte, f func(o openedPolicy) error) (err error) {
 	if text == nil {
 		if text, err = process.ReadFile(name); err != nil {
-			return o, misread(err)
+			return misread(err)
 		}
 	}
 	if o.file, err = policy.Parse(name, text); err != nil {
-		return o, statusError{err, faulty}
+		return statusError{err, faulty}
 	}
-	return o, nil
+	return f(o)
 }
 
 // settle notes what a server's configuration says. Where name is "", it returns the policy
@@ -151,20 +162,6 @@ func (o *openedPolicy) settle(name, dir string) (string, []byte, error) {
 		return "", nil, fmt.Errorf("%s has no policy: add the line `policy FILE`, or name a file: culvert policy check FILE --dir %s", conf, dir)
 	}
 	return policing.Name(c), c.Server.Policy.Text, nil
-}
-
-// knownPeople are the users, devices and groups of a server's directory.
-func knownPeople(ctx context.Context, dir string, warn io.Writer) (policy.Directory, error) {
-	s, err := people.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer s.Close()
-	d, err := users.Open(ctx, s, func(err error) { fmt.Fprintf(warn, "a record is passed over: %v\n", err) })
-	if err != nil {
-		return nil, err
-	}
-	return policy.People(d.View()), nil
 }
 
 // check says what is wrong with a file, and answers questions.
@@ -230,16 +227,13 @@ the one that the server's configuration names, unless it is given.`,
 			if len(args) == 2 {
 				file, args = args[0], args[1:]
 			}
-			o, err := openPolicy(c, file, dir)
-			if err != nil {
+			return withPolicy(c, file, dir, func(o openedPolicy) error {
+				who, err := policy.Named(args[0], groups, o.known)
+				if err == nil {
+					showPolicy(c.OutOrStdout(), policy.Compile(o.file, o.place), who)
+				}
 				return err
-			}
-			who, err := policy.Named(args[0], groups, o.known)
-			if err != nil {
-				return err
-			}
-			showPolicy(c.OutOrStdout(), policy.Compile(o.file, o.place), who)
-			return nil
+			})
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "the server's directory, which says which groups the user is in")

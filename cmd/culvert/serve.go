@@ -113,7 +113,7 @@ func certifying(ctx context.Context, dir string, log *slog.Logger) {
 // certifier is what signs by the records of a store.
 func certifier(dir string, s store.Store, log *slog.Logger) *renewals.Authority {
 	return &renewals.Authority{Dir: dir, Store: s, Log: log, Now: time.Now, Barred: func(commonName string) error {
-		v, err := users.NewBook(s, time.Now).Read(context.Background(), func(error) {})
+		v, err := users.NewBook(s, time.Now).ViewByCommonName(context.Background(), commonName, func(error) {})
 		if err != nil {
 			return err
 		}

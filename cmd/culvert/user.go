@@ -31,8 +31,9 @@ type userInfo struct {
 	Devices    []deviceInfo `json:"devices"`
 }
 
-func infoOf(v *users.View, u *users.User, now time.Time) userInfo {
-	limit, _ := users.Limit(u, v.GroupsOf(u))
+// infoOf is a user, with their groups and devices.
+func infoOf(u *users.User, groups []*users.Group, devices []*users.Device, now time.Time) userInfo {
+	limit, _ := users.Limit(u, groups)
 	i := userInfo{Name: u.Name, FullName: u.FullName, Email: u.Email, State: stateOf(u.Disabled, u.Expires, now), Created: u.Created, Expires: u.Expires, Groups: u.Groups,
 		MaxDevices: limit, Password: u.Password != "", Code: u.TOTP != nil && u.TOTP.Confirmed, Source: u.Source, Gone: u.Gone, Devices: []deviceInfo{}}
 	if i.State == "active" && u.Gone != "" {
@@ -41,7 +42,7 @@ func infoOf(v *users.View, u *users.User, now time.Time) userInfo {
 	if i.Groups == nil {
 		i.Groups = []string{}
 	}
-	for _, d := range v.DevicesOf(u.Name) {
+	for _, d := range devices {
 		i.Devices = append(i.Devices, deviceInfoOf(d, now))
 	}
 	return i

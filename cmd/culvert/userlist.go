@@ -20,18 +20,22 @@ func userListCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			now := time.Now()
-			return a.view(c, func(v *users.View, _ *users.Book) error {
-				all := []userInfo{}
-				for u := range v.Users() {
-					all = append(all, infoOf(v, u, now))
+			kinds := []users.Kind{users.Users, users.DeviceCounts}
+			if a.asJSON {
+				kinds = []users.Kind{users.Users, users.Groups, users.Devices}
+			}
+			return a.roll(c, func(r *users.Roll, _ *users.Book) error {
+				all := make([]userInfo, len(r.Users))
+				for i, u := range r.Users {
+					all[i] = infoOf(u, r.GroupsOf(u), r.DevicesOf(u.Name), now)
 				}
 				return a.print(c, all, func(t *tabwriter.Writer) {
 					fmt.Fprintln(t, "NAME\tSTATE\tEXPIRES\tDEVICES\tGROUPS\tFULL NAME")
 					for _, u := range all {
-						fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", u.Name, u.State, day(u.Expires), len(u.Devices), strings.Join(u.Groups, ","), u.FullName)
+						fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", u.Name, u.State, day(u.Expires), r.DeviceCount(u.Name), strings.Join(u.Groups, ","), u.FullName)
 					}
 				})
-			})
+			}, kinds...)
 		},
 	}
 	a.flags(c, true)

@@ -20,12 +20,9 @@ func userShowCommand() *cobra.Command {
 		Example: "  culvert user show alice --dir /etc/culvert",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.view(c, func(v *users.View, b *users.Book) error {
-				u, err := v.FindUser(args[0])
-				if err != nil {
-					return err
-				}
-				i := infoOf(v, u, time.Now())
+			return a.view(c, args[0], func(v *users.View, b *users.Book) (err error) {
+				u := v.User(args[0])
+				i := infoOf(u, v.GroupsOf(u), v.DevicesOf(u.Name), time.Now())
 				if err := used(c, b, u.Name, i.Devices); err != nil {
 					return err
 				}

@@ -106,7 +106,7 @@ func (s *Store) load(f *os.File, wait time.Duration, m []migration) error {
 	if info.Size() == 0 {
 		return s.damaged(errors.New("it is empty"))
 	}
-	if err := verified(f); err != nil {
+	if err := s.guard(func() error { return verified(f) }); err != nil {
 		return s.damaged(err)
 	}
 	err = s.guard(func() (err error) {
@@ -144,14 +144,14 @@ func (s *Store) Get(ctx context.Context, key string) (e store.Entry, err error) 
 		if kept == nil {
 			return store.ErrNotFound
 		}
-		e, err = s.entry(key, kept)
+		e, err = s.entry([]byte(key), kept)
 		return err
 	})
 	return e, err
 }
 
 // List is store.Store's.
-func (s *Store) List(ctx context.Context, prefix string) (snap store.Snapshot, err error) {
+func (s *Store) List(ctx context.Context, prefixes ...string) (snap store.Snapshot, err error) {
 	if err := ctx.Err(); err != nil {
 		return snap, err
 	}
@@ -160,12 +160,14 @@ func (s *Store) List(ctx context.Context, prefix string) (snap store.Snapshot, e
 			return err
 		}
 		c := tx.Bucket(entries).Cursor()
-		for key, kept := c.Seek([]byte(prefix)); key != nil && strings.HasPrefix(string(key), prefix); key, kept = c.Next() {
-			e, err := s.entry(string(key), kept)
-			if err != nil {
-				return err
+		for _, prefix := range prefixes {
+			for key, kept := c.Seek([]byte(prefix)); key != nil && strings.HasPrefix(string(key), prefix); key, kept = c.Next() {
+				e, err := s.entry(key, kept)
+				if err != nil {
+					return err
+				}
+				snap.Entries = append(snap.Entries, e)
 			}
-			snap.Entries = append(snap.Entries, e)
 		}
 		return nil
 	})

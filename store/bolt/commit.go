@@ -75,11 +75,9 @@ func (w *writing) run(tx *bbolt.Tx) (err error) {
 	for _, c := range w.txn.If {
 		var now store.Revision
 		if v := kept.Get([]byte(c.Key)); v != nil {
-			e, err := w.store.entry(c.Key, v)
-			if err != nil {
+			if now, _, err = w.store.parse([]byte(c.Key), v); err != nil {
 				return err
 			}
-			now = e.Revision
 		}
 		if now != c.Revision {
 			return &store.ConflictError{Compare: c, Now: now}

@@ -39,35 +39,40 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func appendEntry(b []byte, e store.Entry) []byte {
 	at := len(b)
 	b = binary.BigEndian.AppendUint64(b, uint64(e.Revision))
-	b = binary.BigEndian.AppendUint32(b, checksum(e.Key, b[at:at+8], e.Value))
+	b = binary.BigEndian.AppendUint32(b, checksum([]byte(e.Key), b[at:at+8], e.Value))
 	return append(b, e.Value...)
 }
 
-func checksum(key string, revision, value []byte) uint32 {
-	sum := crc32.Update(0, castagnoli, []byte(key))
+func checksum(key, revision, value []byte) uint32 {
+	sum := crc32.Update(0, castagnoli, key)
 	sum = crc32.Update(sum, castagnoli, revision)
 	return crc32.Update(sum, castagnoli, value)
 }
 
-// parseEntry returns the entry that appendEntry wrote, and shares no memory with it.
-func parseEntry(key string, b []byte) (store.Entry, error) {
+// parseEntry returns what appendEntry wrote. The value lies in b.
+func parseEntry(key, b []byte) (at store.Revision, value []byte, err error) {
 	if len(b) < entryHeader {
-		return store.Entry{}, fmt.Errorf("record %.80q has %d bytes: expected %d or more", key, len(b), entryHeader)
+		return 0, nil, fmt.Errorf("record %.80q has %d bytes: expected %d or more", key, len(b), entryHeader)
 	}
-	e := store.Entry{Key: key, Value: bytes.Clone(b[entryHeader:]), Revision: store.Revision(binary.BigEndian.Uint64(b))}
-	if checksum(key, b[:8], e.Value) != binary.BigEndian.Uint32(b[8:]) {
-		return store.Entry{}, fmt.Errorf("record %.80q has another checksum than was written", key)
+	value = b[entryHeader:]
+	if checksum(key, b[:8], value) != binary.BigEndian.Uint32(b[8:]) {
+		return 0, nil, fmt.Errorf("record %.80q has another checksum than was written", key)
 	}
-	return e, nil
+	return store.Revision(binary.BigEndian.Uint64(b)), value, nil
 }
 
-// entry is parseEntry, with an error that names the file.
-func (s *Store) entry(key string, b []byte) (store.Entry, error) {
-	e, err := parseEntry(key, b)
-	if err != nil {
+// parse is parseEntry, with an error that names the file.
+func (s *Store) parse(key, b []byte) (at store.Revision, value []byte, err error) {
+	if at, value, err = parseEntry(key, b); err != nil {
 		err = s.damaged(err)
 	}
-	return e, err
+	return at, value, err
+}
+
+// entry returns what appendEntry wrote, and shares no memory with it.
+func (s *Store) entry(key, b []byte) (store.Entry, error) {
+	at, value, err := s.parse(key, b)
+	return store.Entry{Key: string(key), Value: bytes.Clone(value), Revision: at}, err
 }
 
 func (s *Store) revision(tx *bbolt.Tx) (store.Revision, error) {
@@ -151,9 +156,9 @@ func (s *Store) check() (at store.Revision, err error) {
 			return s.damaged(errors.New("it has no bucket entries"))
 		}
 		return kept.ForEach(func(key, b []byte) error {
-			e, err := s.entry(string(key), b)
-			if err == nil && e.Revision > at {
-				err = s.damaged(fmt.Errorf("record %.80q is of revision %d, and the last was %d", key, e.Revision, at))
+			last, _, err := s.parse(key, b)
+			if err == nil && last > at {
+				err = s.damaged(fmt.Errorf("record %.80q is of revision %d, and the last was %d", key, last, at))
 			}
 			return err
 		})

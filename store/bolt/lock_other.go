@@ -4,6 +4,7 @@ package bolt
 
 import (
 	"errors"
+	"io"
 	"os"
 	"syscall"
 	"time"
@@ -23,6 +24,16 @@ func verified(f *os.File) (err error) {
 		time.Sleep(pause)
 	}
 	return err
+}
+
+// contents is what a file holds, until done is called.
+func contents(f *os.File) (all []byte, done func(), err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err = io.ReadAll(io.NewSectionReader(f, 0, info.Size()))
+	return all, func() {}, err
 }
 
 // lock leaves the file to bbolt, which locks it.

@@ -4,6 +4,7 @@ package bolt
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"syscall"
@@ -18,6 +19,20 @@ const mapped = 1 << (18 + 10*(strconv.IntSize/64)) // 256 MiB; with 32 bits 256 
 
 // verified is verify for a file that is locked.
 func verified(f *os.File) error { return verifyFile(f) }
+
+// contents is what a file holds, until done is called: no copy. A file that becomes shorter
+// meanwhile is a fault of memory, as guard takes it.
+func contents(f *os.File) (all []byte, done func(), err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if int64(int(info.Size())) != info.Size() {
+		return nil, nil, fmt.Errorf("it has %d bytes, and this machine can address less", info.Size())
+	}
+	all, err = unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	return all, func() { unix.Munmap(all) }, err
+}
 
 // pause is how long lock waits between two tries.
 const pause = 20 * time.Millisecond

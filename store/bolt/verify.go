@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"io"
 	"os"
 
 	"culvert/store"
@@ -36,14 +35,14 @@ var order = binary.NativeEndian
 
 // header is a valid meta page.
 type header struct {
-	pageSize             int64
+	pageSize             uint64 // bytes, 1 KiB to 16 MiB
 	root, freelist, high uint64 // pages; high is the first that was never used
 	txn                  uint64
 }
 
 // verifier walks through a file as one transaction left it.
 type verifier struct {
-	r io.ReaderAt
+	file []byte
 	header
 	used []bool // by page
 }
@@ -51,15 +50,15 @@ type verifier struct {
 // verify fails for a file in which bbolt would lose its way: pages that are missing, not
 // what they should be, or used twice, and elements that lie outside of theirs. It says
 // nothing of values.
-func verify(r io.ReaderAt, size int64) error {
-	h, ok := newestHeader(r, size)
+func verify(file []byte) error {
+	h, ok := newestHeader(file)
 	if !ok {
-		return headless(r)
+		return headless(file)
 	}
-	if h.high > uint64(size/h.pageSize) {
-		return fmt.Errorf("it has %d bytes, and should have at least %d: its end is lost", size, h.high*uint64(h.pageSize))
+	if h.high > uint64(len(file))/h.pageSize {
+		return fmt.Errorf("it has %d bytes, and should have at least %d: its end is lost", len(file), h.high*h.pageSize)
 	}
-	v := &verifier{r, h, make([]bool, h.high)}
+	v := &verifier{file, h, make([]bool, h.high)}
 	if err := v.tree(h.root, nil, nil, 0); err != nil {
 		return err
 	}
@@ -68,18 +67,18 @@ func verify(r io.ReaderAt, size int64) error {
 
 // verifyFile is verify for a file.
 func verifyFile(f *os.File) error {
-	info, err := f.Stat()
+	all, done, err := contents(f)
 	if err != nil {
 		return err
 	}
-	return verify(f, info.Size())
+	defer done()
+	return verify(all)
 }
 
 // headless says what a file without a valid header is.
-func headless(r io.ReaderAt) error {
-	b := make([]byte, pageHeader+metaSize)
-	if _, err := r.ReadAt(b, 0); err == nil && order.Uint32(b[pageHeader:]) == metaMagic {
-		if format := order.Uint32(b[pageHeader+4:]); format > metaFormat {
+func headless(file []byte) error {
+	if len(file) >= pageHeader+metaSize && order.Uint32(file[pageHeader:]) == metaMagic {
+		if format := order.Uint32(file[pageHeader+4:]); format > metaFormat {
 			return fmt.Errorf("its pages have format %d, and this program knows %d: %w", format, metaFormat, store.ErrNewer)
 		}
 		return errors.New("its header has another checksum than was written")
@@ -89,13 +88,12 @@ func headless(r io.ReaderAt) error {
 
 // newestHeader finds the header that counts. The second lies after one page, of a size
 // that only a valid header tells.
-func newestHeader(r io.ReaderAt, size int64) (newest header, ok bool) {
-	take := func(at int64) (h header, ok bool) {
-		b := make([]byte, pageHeader+metaSize)
-		if _, err := r.ReadAt(b, at); err != nil {
+func newestHeader(file []byte) (newest header, ok bool) {
+	take := func(at uint64) (h header, ok bool) {
+		if at+pageHeader+metaSize > uint64(len(file)) {
 			return h, false
 		}
-		return parseHeader(b[pageHeader:])
+		return parseHeader(file[at+pageHeader:])
 	}
 	first, ok := take(0)
 	if ok {
@@ -105,7 +103,7 @@ func newestHeader(r io.ReaderAt, size int64) (newest header, ok bool) {
 		}
 		return newest, true
 	}
-	for at := int64(1024); at < size && at <= 1024<<14; at *= 2 {
+	for at := uint64(1024); at <= 1024<<14; at *= 2 {
 		if h, ok := take(at); ok && h.pageSize == at {
 			return h, true
 		}
@@ -116,23 +114,20 @@ func newestHeader(r io.ReaderAt, size int64) (newest header, ok bool) {
 func parseHeader(b []byte) (h header, ok bool) {
 	sum := fnv.New64a()
 	sum.Write(b[:metaSize-8])
-	h = header{int64(order.Uint32(b[8:])), order.Uint64(b[16:]), order.Uint64(b[32:]), order.Uint64(b[40:]), order.Uint64(b[48:])}
+	h = header{uint64(order.Uint32(b[8:])), order.Uint64(b[16:]), order.Uint64(b[32:]), order.Uint64(b[40:]), order.Uint64(b[48:])}
 	ok = order.Uint32(b) == metaMagic && order.Uint32(b[4:]) == metaFormat && order.Uint64(b[56:]) == sum.Sum64() &&
 		h.pageSize >= 1024 && h.pageSize <= 1024<<14
 	return h, ok
 }
 
-// page reads a page with those that belong to it, which are used by that.
+// page returns a page with those that belong to it, which are used by that.
 func (v *verifier) page(id uint64) ([]byte, error) {
 	if id < 2 || id >= v.high {
 		return nil, fmt.Errorf("page %d: expected 2 to %d", id, v.high-1)
 	}
-	head := make([]byte, pageHeader)
-	if _, err := v.r.ReadAt(head, int64(id)*v.pageSize); err != nil {
-		return nil, err
-	}
-	more := uint64(order.Uint32(head[12:]))
-	if order.Uint64(head) != id || more >= v.high-id {
+	b := v.file[id*v.pageSize : v.high*v.pageSize]
+	more := uint64(order.Uint32(b[12:]))
+	if order.Uint64(b) != id || more >= v.high-id {
 		return nil, fmt.Errorf("page %d is another, or has no end", id)
 	}
 	for i := id; i <= id+more; i++ {
@@ -141,9 +136,7 @@ func (v *verifier) page(id uint64) ([]byte, error) {
 		}
 		v.used[i] = true
 	}
-	b := make([]byte, int64(more+1)*v.pageSize)
-	_, err := v.r.ReadAt(b, int64(id)*v.pageSize)
-	return b, err
+	return b[:(more+1)*v.pageSize], nil
 }
 
 // tree walks through the pages from one on. Its keys are at least low and less than high;

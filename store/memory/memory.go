@@ -42,19 +42,21 @@ func (s *Store) Get(ctx context.Context, key string) (store.Entry, error) {
 }
 
 // List is store.Store's.
-func (s *Store) List(ctx context.Context, prefix string) (store.Snapshot, error) {
+func (s *Store) List(ctx context.Context, prefixes ...string) (store.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.usable(ctx); err != nil {
 		return store.Snapshot{}, err
 	}
 	snap := store.Snapshot{Revision: s.revision}
-	at, _ := slices.BinarySearch(s.keys, prefix)
-	for _, key := range s.keys[at:] {
-		if !strings.HasPrefix(key, prefix) {
-			break
+	for _, prefix := range prefixes {
+		at, _ := slices.BinarySearch(s.keys, prefix)
+		for _, key := range s.keys[at:] {
+			if !strings.HasPrefix(key, prefix) {
+				break
+			}
+			snap.Entries = append(snap.Entries, s.entries[key])
 		}
-		snap.Entries = append(snap.Entries, s.entries[key])
 	}
 	return snap, nil
 }

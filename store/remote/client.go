@@ -81,12 +81,22 @@ func (s *Store) Get(ctx context.Context, key string) (store.Entry, error) {
 }
 
 // List is store.Store's.
-func (s *Store) List(ctx context.Context, prefix string) (store.Snapshot, error) {
-	a, err := s.ask(ctx, "list?prefix="+url.QueryEscape(prefix), nil)
+func (s *Store) List(ctx context.Context, prefixes ...string) (store.Snapshot, error) {
+	body, end, err := s.open(ctx, "list?"+url.Values{"prefix": prefixes}.Encode(), nil)
 	if err != nil {
 		return store.Snapshot{}, err
 	}
-	return store.Snapshot{Entries: a.Entries, Revision: a.Revision}, nil
+	defer end()
+	snap, said, err := readSnapshot(body)
+	switch {
+	case said != nil:
+		return store.Snapshot{}, said.err()
+	case errors.Is(err, errStrange):
+		return store.Snapshot{}, s.strange(err)
+	case err != nil:
+		return store.Snapshot{}, s.broken(ctx, err)
+	}
+	return snap, nil
 }
 
 // Commit is store.Store's. If ctx ends meanwhile, or the error is ErrUnclear, the

@@ -4,7 +4,7 @@
 //
 //	GET  /v1/                         whether anybody answers
 //	GET  /v1/get?key=K
-//	GET  /v1/list?prefix=P
+//	GET  /v1/list?prefix=P&prefix=...  all entries, as snapshot.go has them
 //	POST /v1/commit                   a transaction
 //	POST /v1/commit-all               a large transaction
 //	GET  /v1/watch?prefix=P&after=N   a line for each revision, until one of the two ends it
@@ -22,7 +22,6 @@ import (
 // is left out.
 type reply struct {
 	Entry    *store.Entry   `json:"entry,omitempty"`
-	Entries  []store.Entry  `json:"entries,omitempty"`
 	Revision store.Revision `json:"revision"`
 	Changes  []store.Change `json:"changes,omitempty"`
 	Fault    *fault         `json:"fault,omitempty"`

@@ -52,12 +52,15 @@ func (h handler) get(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h handler) list(w http.ResponseWriter, r *http.Request) {
-	q, err := query(r, "prefix")
+	q, err := url.ParseQuery(r.URL.RawQuery)
 	var snap store.Snapshot
-	if err == nil {
-		snap, err = h.List(r.Context(), q.Get("prefix"))
+	if prefixes := q["prefix"]; err == nil && len(q) > min(len(prefixes), 1) {
+		err = errors.New("parameters: expected only prefix")
+	} else if err == nil {
+		snap, err = h.List(r.Context(), prefixes...)
 	}
-	answer(w, reply{Entries: snap.Entries, Revision: snap.Revision}, err)
+	w.Header().Set("Content-Type", "application/octet-stream")
+	writeSnapshot(&timely{w, http.NewResponseController(w)}, snap, err)
 }
 
 func (h handler) commit(w http.ResponseWriter, r *http.Request) {

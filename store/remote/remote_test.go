@@ -191,6 +191,8 @@ func TestDirectFaults(t *testing.T) {
 		{"GET", "/v1/get?key=a&key=b", "", 200, "found 2 times"},
 		{"GET", "/v1/get?key=a&newer=1", "", 200, "expected only"},
 		{"GET", "/v1/get?key=%zz", "", 200, "invalid URL escape"},
+		{"GET", "/v1/list?prefix=a&newer=1", "", 200, "expected only"},
+		{"GET", "/v1/list?newer=1", "", 200, "expected only"},
 		{"GET", "/v1/watch?prefix=&after=-1", "", 200, "expected a revision"},
 		{"POST", "/v1/commit", "", 200, "cannot be read"},
 		{"POST", "/v1/commit", `{"Put":[{"Key":"a b"}]}`, 200, "printable ASCII"},
@@ -224,7 +226,11 @@ func FuzzHandler(f *testing.F) {
 		r := (&http.Request{Method: method, URL: &url.URL{Path: path, RawQuery: query}, Body: io.NopCloser(strings.NewReader(body))}).WithContext(ended)
 		w := httptest.NewRecorder()
 		Handler(s).ServeHTTP(w, r)
-		if w.Code == http.StatusOK {
+		if w.Code == http.StatusOK && path == "/v1/list" {
+			if _, _, err := readSnapshot(w.Body); err != nil {
+				t.Fatal(err)
+			}
+		} else if w.Code == http.StatusOK {
 			for d := json.NewDecoder(w.Body); ; {
 				var a reply
 				if err := d.Decode(&a); err == io.EOF {

@@ -76,9 +76,9 @@ func (s *subject) put(pairs ...string) store.Revision {
 }
 
 // list returns the entries as KEY=VALUE@REVISION, and the revision of all.
-func (s *subject) list(prefix string) (string, store.Revision) {
+func (s *subject) list(prefixes ...string) (string, store.Revision) {
 	s.t.Helper()
-	snap, err := s.List(s.ctx, prefix)
+	snap, err := s.List(s.ctx, prefixes...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -162,6 +162,18 @@ func testList(t *testing.T, s *subject) {
 	} {
 		if got, at := s.list(c.prefix); got != c.want || at != 1 {
 			t.Errorf("%q: %q at %d, expected %q at 1", c.prefix, got, at, c.want)
+		}
+	}
+	for _, c := range []struct {
+		prefixes []string
+		want     string
+	}{
+		{nil, ""},
+		{[]string{"~", "none", "users/"}, "~=5@1 users/alice=2@1 users/bob=1@1"},
+		{[]string{"users/b", "users/"}, "users/bob=1@1 users/alice=2@1 users/bob=1@1"},
+	} {
+		if got, at := s.list(c.prefixes...); got != c.want || at != 1 {
+			t.Errorf("%q: %q at %d, expected %q at 1", c.prefixes, got, at, c.want)
 		}
 	}
 	s.commit(store.Txn{Delete: []string{"users/bob"}, Put: []store.Put{{Key: "users/carol", Value: []byte("6")}}})
