@@ -13,7 +13,8 @@ import (
 
 // TestClientNames: a stock client finds another by its device's name, and back, also where
 // the server has no device of its own; and no name when the other is gone. It is told to
-// ask the server.
+// ask the server. A device that comes again with another address is found there, also when the
+// server has started anew.
 func TestClientNames(t *testing.T) {
 	t.Parallel()
 	for _, userspace := range []bool{false, true} {
@@ -44,7 +45,8 @@ func TestClientNames(t *testing.T) {
 			if userspace {
 				argv = append(argv, "--userspace")
 			}
-			s.start("culvert serve", argv...).up()
+			serving := s.start("culvert serve", argv...)
+			serving.up()
 			first := a.run(stock, phone)
 			first.up()
 			other := strings.Replace(string(must(os.ReadFile(laptop))), "remote "+wireA.b4.String(), "remote "+wireB.b4.String(), 1)
@@ -71,6 +73,23 @@ func TestClientNames(t *testing.T) {
 			for end := time.Now().Add(patience); dig("phone.alice.vpn") != ""; time.Sleep(200 * time.Millisecond) {
 				if time.Now().After(end) {
 					t.Fatal("a client that left still has its name")
+				}
+			}
+			say("device", "set", "phone", "--user", "alice", "--ipv4", "10.8.0.78")
+			a.run(stock, phone).up()
+			if got := dig("phone.alice.vpn"); got != "10.8.0.78" {
+				t.Errorf("with another address: %q", got)
+			}
+			serving.stop(syscall.SIGTERM)
+			s.start("culvert serve again", argv...).up()
+			asked := []string{"dig", "+short", "+time=1", "+tries=1", "@10.8.0.1", "phone.alice.vpn"}
+			for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
+				p := b.start("dig", asked...)
+				if p.wait(patience) == nil && strings.TrimSpace(p.log()) == "10.8.0.78" {
+					break
+				}
+				if time.Now().After(end) {
+					t.Fatalf("after a restart of the server: %q", p.log())
 				}
 			}
 		})

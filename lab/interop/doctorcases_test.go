@@ -235,6 +235,12 @@ var serverAilments = []ailment{
 		w.server.start("dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=1194", "--log-facility=-").expect(dnsmasqUp, 1, patience)
 		return nil
 	}},
+	{name: "another program has port 53", check: "ports", says: `UDP port 53 is another program's at all addresses`, mend: `bind-dynamic .* leave .names. out of`, plant: func(w *ward) func() {
+		w.serve = ""
+		w.conf += "names\n"
+		w.server.start("dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--log-facility=-").expect(dnsmasqUp, 1, patience)
+		return nil
+	}},
 	{name: "a packet filter drops what comes in", check: "answer", says: `does not answer at udp 198\.18\.0\.2:1194`, mend: `nft insert rule`, plant: func(w *ward) func() {
 		w.serve = "ours"
 		w.server.nft("table inet f { chain in { type filter hook input priority 0; ip daddr 198.18.0.2 udp dport 1194 drop; }; }")

@@ -78,6 +78,9 @@ func (s *server) whoHolds(ctx context.Context) (map[port][]holder, error) {
 	for _, l := range s.cfg.Listens() {
 		ports = append(ports, port{l.Proto.TCP, l.Port})
 	}
+	if s.cfg.Server.Names != "" {
+		ports = append(ports, port{tcp: true, number: namesPort}, port{number: namesPort})
+	}
 	return holders(ctx, ports)
 }
 

@@ -118,7 +118,30 @@ func (s serverHost) portCheck() inspection {
 			}
 			s.judgePort(n, r, l, at(l, list))
 		}
+		if s.cfg.Server.Names != "" && s.inKernel(r) {
+			all, _ := s.held.get(ctx) // looked at above
+			for _, tcp := range []bool{false, true} {
+				judgeNames(n, shell(s.File), tcp, all[port{tcp, namesPort}])
+			}
+		}
 	}}
+}
+
+// namesPort is where a server answers for the names of its clients, at its own addresses in
+// the tunnel.
+const namesPort = 53
+
+// judgeNames looks for another program that answers there for all addresses.
+func judgeNames(n *notes, file string, tcp bool, list []holder) {
+	where := map[bool]string{false: "UDP", true: "TCP"}[tcp] + " port 53"
+	for _, h := range list {
+		if h.at.IsUnspecified() {
+			n.warning(where+" is another program's at all addresses, and the names of clients are not answered", fmt.Sprintf("held by %v", h),
+				"have it listen at its own addresses only (dnsmasq: bind-dynamic and except-interface; named: listen-on); or leave `names` out of "+file)
+			return
+		}
+	}
+	n.saw("%s is free for the names of clients", where)
 }
 
 // at returns the holders of a port that are in the way of a socket.

@@ -18,3 +18,31 @@ func TestForwardingFix(t *testing.T) {
 		t.Errorf("IPv6: %+v", six)
 	}
 }
+
+// TestNamesPort: a program that has port 53 at all addresses is in the way of names, and one
+// that has it at its own is not.
+func TestNamesPort(t *testing.T) {
+	for _, c := range []struct {
+		at   []string
+		says string
+	}{
+		{nil, ""},
+		{[]string{"127.0.0.53", "::1"}, ""},
+		{[]string{"127.0.0.53", "0.0.0.0"}, "TCP port 53 is another program's"},
+		{[]string{"::"}, "TCP port 53 is another program's"},
+	} {
+		var list []holder
+		for _, a := range c.at {
+			list = append(list, holder{pid: 7, name: "dnsmasq", at: netip.MustParseAddr(a)})
+		}
+		n := new(notes)
+		judgeNames(n, "server.conf", true, list)
+		var said []string
+		for _, f := range n.Findings {
+			said = append(said, f.Text+" "+f.Evidence)
+		}
+		if got := strings.Join(said, "\n"); got == "" != (c.says == "") || !strings.Contains(got, c.says) {
+			t.Errorf("%v: %q, want %q", c.at, got, c.says)
+		}
+	}
+}

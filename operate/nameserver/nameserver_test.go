@@ -58,7 +58,7 @@ func TestAnswers(t *testing.T) {
 		{"phone.alice.vpn", dns.TypeA, "NOERROR A 10.8.0.7"},
 		{"PHONE.alice.VPN", dns.TypeAAAA, "NOERROR AAAA fd00:8::7"},
 		{"laptop.alice.vpn", dns.TypeAAAA, "NOERROR SOA"},
-		{"alice.vpn", dns.TypeA, "NOERROR A 10.8.0.7 A 10.8.0.8"},
+		{"alice.vpn", dns.TypeA, "NOERROR A 10.8.0.8 A 10.8.0.7"},
 		{"old-client.vpn", dns.TypeA, "NOERROR A 10.8.0.9"},
 		{"server.vpn", dns.TypeA, "NOERROR A 10.8.0.1"},
 		{"vpn", dns.TypeA, "NOERROR SOA"},
@@ -108,6 +108,17 @@ func TestComeAndGo(t *testing.T) {
 	if got := ask("phone.alice.vpn", dns.TypeA); got != "NOERROR A 10.8.0.7" {
 		t.Errorf("after its session of before went: %s", got)
 	}
+	moved := netip.MustParseAddr("10.8.0.70")
+	z.Enter(11, "phone.alice", "alice", moved) // and again, with another address
+	if got := ask("phone.alice.vpn", dns.TypeA); !strings.HasPrefix(got, "NOERROR A 10.8.0.70") {
+		t.Errorf("with another address: %s", got)
+	}
+	z.Leave(9)
+	if got := ask("phone.alice.vpn", dns.TypeA) + ", " + ask("7.0.8.10.in-addr.arpa", dns.TypePTR); got != "NOERROR A 10.8.0.70, NXDOMAIN SOA" {
+		t.Errorf("after the session with the former address went: %s", got)
+	}
+	z.Enter(9, "phone.alice", "alice", v4)
+	z.Leave(11)
 	z.Enter(10, "tablet.bert", "bert", v4) // the address goes to another
 	z.Leave(9)
 	if got := ask("7.0.8.10.in-addr.arpa", dns.TypePTR); got != "NOERROR PTR tablet.bert.vpn." {

@@ -21,7 +21,7 @@ type Zone struct {
 
 	mu      sync.RWMutex
 	clients map[uint64]entry
-	forward map[string][]holder   // the clients that have a name
+	forward map[string][]holder   // the clients that have a name, who came last first
 	above   map[string]int        // names that have others below them: how many
 	reverse map[netip.Addr]uint64 // the client that took an address last
 	serial  uint32
@@ -116,7 +116,8 @@ func (z *Zone) set(number uint64, e entry) {
 		if len(z.forward[l.name]) == 0 {
 			z.countAbove(l.name, 1)
 		}
-		z.forward[l.name] = append(z.forward[l.name], holder{number, l.rank})
+		// Who came last is first: that is where a device is that came again elsewhere.
+		z.forward[l.name] = slices.Insert(z.forward[l.name], 0, holder{number, l.rank})
 	}
 	for _, a := range e.addresses {
 		z.reverse[a] = number

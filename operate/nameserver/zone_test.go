@@ -25,7 +25,7 @@ func TestClaims(t *testing.T) {
 	ask("phone.alice.vpn", "NOERROR A 10.8.0.7")
 	ask("alice.vpn", "NOERROR A 10.8.0.68")
 	z.Leave(6)
-	ask("alice.vpn", "NOERROR A 10.8.0.7 A 10.8.0.8")
+	ask("alice.vpn", "NOERROR A 10.8.0.8 A 10.8.0.7")
 	z.Leave(1)
 	ask("phone.alice.vpn", "NOERROR A 10.8.0.67")
 	z.Leave(5)
