@@ -45,7 +45,8 @@ const cookieTime = 15 * time.Minute
 // errGone is said of a page that nobody waits at.
 var errGone = errors.New("this sign-in was used before, has ended, or never was; connect again for another one")
 
-// Handler returns what answers below Path.
+// Handler returns what answers below Path, among web pages that have the headers of all of
+// them: nobody may store or frame them (operate/web).
 func (s *Source) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+Path+"{id}", s.show)
@@ -145,7 +146,6 @@ func (s *Source) goOn(w http.ResponseWriter, r *http.Request) {
 		s.write(w, http.StatusConflict, view{Title: "Not signed in", Text: sentence(err.Error())})
 		return
 	}
-	w.Header().Set("Referrer-Policy", "no-referrer")
 	http.Redirect(w, r, e.address(a), http.StatusSeeOther)
 }
 
@@ -261,11 +261,6 @@ func sentence(text string) string {
 func (s *Source) write(w http.ResponseWriter, status int, v view) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Robots-Tag", "noindex")
 	// Without form-action: browsers hold it against the redirect to the provider, too.
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'")
 	w.WriteHeader(status)

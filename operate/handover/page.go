@@ -59,7 +59,8 @@ type Options struct {
 // pages answers for PagePath and ImportPath.
 type pages struct{ Options }
 
-// Handler returns what hands over what is offered, at the address of the server's web pages.
+// Handler returns what hands over what is offered, at the address of the server's web pages,
+// which have the headers of all of them (web.Server.Handle).
 func Handler(o Options) http.Handler {
 	p := pages{o}
 	mux := http.NewServeMux()
@@ -134,7 +135,6 @@ func typed(w http.ResponseWriter, name string) {
 	h := w.Header()
 	h.Set("Content-Type", "application/x-openvpn-profile")
 	h.Set("Content-Disposition", `attachment; filename="`+name+`.ovpn"`)
-	h.Set("Cache-Control", "no-store")
 }
 
 func (p pages) refuse(w http.ResponseWriter, err error) {
@@ -149,10 +149,7 @@ func (p pages) refuse(w http.ResponseWriter, err error) {
 func (p pages) page(w http.ResponseWriter, status int, v view) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'")
-	h.Set("X-Robots-Tag", "noindex")
 	w.WriteHeader(status)
 	page.Execute(w, v)
 }

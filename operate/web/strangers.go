@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"culvert/session"
 )
 
 // Bounds of connections at one time, and of requests that lead to nothing.
@@ -14,27 +16,15 @@ const (
 	missesAtOnce  = 30 // of one source; each missEvery gives one back
 	missEvery     = 4 * time.Second
 	sourcesOfMiss = 4096
-	hostBits      = 32
-	siteBits      = 64 // of IPv6: what one customer has
 )
 
-// sourceOf is who counts as one: an address, or a network of IPv6.
+// sourceOf is who counts as one (session.Source).
 func sourceOf(address string) netip.Prefix {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return netip.Prefix{}
 	}
-	return source(at.Addr())
-}
-
-func source(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	bits := hostBits
-	if a.Is6() {
-		bits = siteBits
-	}
-	p, _ := a.Prefix(bits)
-	return p
+	return session.Source(at.Addr())
 }
 
 // door is a listener that bounds how many connections there are, in all and of one source.

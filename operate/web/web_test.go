@@ -19,6 +19,7 @@ import (
 
 	"culvert/access/pki"
 	"culvert/config"
+	"culvert/session"
 )
 
 // site is a server at work, with a certificate of an authority of its own, and who asks it.
@@ -141,8 +142,8 @@ func TestGuesses(t *testing.T) {
 
 func TestMisses(t *testing.T) {
 	m, now := newMisses(), time.Now()
-	one, other := source(netip.MustParseAddr("2001:db8::1")), source(netip.MustParseAddr("::ffff:192.0.2.1"))
-	if other.String() != "192.0.2.1/32" || one.Bits() != 64 {
+	one, other := session.Source(netip.MustParseAddr("2001:db8::1")), session.Source(netip.MustParseAddr("::ffff:192.0.2.1"))
+	if other.String() != "192.0.2.1/32" || one.Bits() != 56 {
 		t.Error(one, other)
 	}
 	for range missesAtOnce {
@@ -151,7 +152,7 @@ func TestMisses(t *testing.T) {
 		}
 		m.add(one, now)
 	}
-	if !m.tooMany(source(netip.MustParseAddr("2001:db8::2")), now) || m.tooMany(other, now) {
+	if !m.tooMany(session.Source(netip.MustParseAddr("2001:db8:0:1::2")), now) || m.tooMany(other, now) {
 		t.Error("the wrong one has to wait")
 	}
 	if m.tooMany(one, now.Add(missEvery)) {
@@ -162,7 +163,7 @@ func TestMisses(t *testing.T) {
 		t.Error("a clock that was set back has somebody wait for an hour")
 	}
 	for n := range 3 * sourcesOfMiss {
-		m.add(source(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})), now)
+		m.add(session.Source(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})), now)
 	}
 	if len(m.spent) > sourcesOfMiss {
 		t.Error(len(m.spent), "sources are kept")
