@@ -12,6 +12,7 @@ type Bucket struct {
 	rate  Rate
 	began time.Time
 	burst int64        // nanoseconds that the rate may be ahead of the time
+	small int64        // the same for small packets, which is more
 	ahead atomic.Int64 // until when all that was let through is paid for, nanoseconds since began
 }
 
@@ -22,6 +23,15 @@ const (
 	minBurst  = 64 << 10
 )
 
+// smallPacket is the longest packet that finds room where others are dropped, in bytes: it
+// holds acknowledgements of TCP with all their options, questions for names, and speech.
+// Without that a stream to a client would have most acknowledgements of a stream from it
+// dropped. smallShare is how much room that is, as a part of the burst.
+const (
+	smallPacket = 128
+	smallShare  = 4
+)
+
 // NewBucket returns a bucket for a rate from now on; nil for none.
 func NewBucket(r Rate, now time.Time) *Bucket {
 	if r == 0 {
@@ -29,6 +39,7 @@ func NewBucket(r Rate, now time.Time) *Bucket {
 	}
 	b := &Bucket{rate: r, began: now}
 	b.burst = max(int64(burstTime), b.cost(minBurst))
+	b.small = b.burst + b.burst/smallShare
 	return b
 }
 
@@ -46,16 +57,19 @@ func (b *Bucket) cost(bytes int) int64 {
 }
 
 // Take reports whether a packet of some bytes keeps to the rate at a time. One that does
-// not is not counted.
+// not is not counted. Small packets go first: what they take is left for others the less.
 func (b *Bucket) Take(now time.Time, bytes int) bool {
 	if b == nil {
 		return true
 	}
-	at, cost := int64(now.Sub(b.began)), b.cost(bytes)
+	at, cost, burst := int64(now.Sub(b.began)), b.cost(bytes), b.burst
+	if bytes <= smallPacket {
+		burst = b.small
+	}
 	for {
 		before := b.ahead.Load()
 		start := max(before, at)
-		if start-at > b.burst {
+		if start-at > burst {
 			return false
 		}
 		if b.ahead.CompareAndSwap(before, start+cost) {

@@ -98,6 +98,38 @@ func TestBucket(t *testing.T) {
 	}
 }
 
+// TestBucketSmallFirst: where a stream wants twice the rate, the acknowledgements of another
+// all pass, within the rate; and small packets alone get no more than it.
+func TestBucketSmallFirst(t *testing.T) {
+	const rate = Rate(8e6) // 1,000,000 bytes a second
+	start := time.Unix(1e9, 0)
+	b, sent, large, lost := NewBucket(rate, start), 0, 0, 0
+	for at := time.Duration(0); at < 10*time.Second; at += 700 * time.Microsecond {
+		if b.Take(start.Add(at), 1400) {
+			sent, large = sent+1400, large+1400
+		}
+		switch {
+		case at%(7*time.Millisecond) != 0:
+		case b.Take(start.Add(at), 52):
+			sent += 52
+		default:
+			lost++
+		}
+	}
+	if lost > 0 || large < 9e6 || sent > 103e5 {
+		t.Errorf("%d acknowledgements lost, %d bytes in 10 seconds, %d of them in large packets", lost, sent, large)
+	}
+	b, sent = NewBucket(rate, start), 0
+	for at := time.Duration(0); at < 10*time.Second; at += 20 * time.Microsecond {
+		if b.Take(start.Add(at), 60) {
+			sent += 60
+		}
+	}
+	if sent < 99e5 || sent > 104e5 {
+		t.Errorf("%d bytes of small packets in 10 seconds at %v", sent, rate)
+	}
+}
+
 // TestBucketShared: what several take at once is counted once each.
 func TestBucketShared(t *testing.T) {
 	start := time.Unix(1e9, 0)
