@@ -2,7 +2,6 @@ package oidc
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -17,11 +16,13 @@ const (
 	maxAsked = 32 // at a time
 )
 
-// newClient returns what asks the provider. roots are the authorities of its certificate;
-// nil: this machine's.
-func newClient(roots *x509.CertPool) *http.Client {
+// newClient returns what asks the provider.
+func newClient(o Options) *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots}
+	if o.Dial != nil {
+		t.DialContext = o.Dial
+	}
 	t.MaxResponseHeaderBytes = 64 << 10
 	t.ResponseHeaderTimeout = askTime
 	return &http.Client{Timeout: askTime, CheckRedirect: checkRedirect, Transport: bounded{t, make(chan struct{}, maxAsked)}}

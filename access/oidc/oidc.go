@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -41,6 +42,8 @@ type Options struct {
 	Admit    []string
 	Known    func(user string) bool // reports whether the server knows a user
 	Roots    *x509.CertPool         // authorities of the provider's certificate; nil: this machine's
+	// Dial connects to the provider; nil: net.Dialer does.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Base is the address of the server's web pages, such as https://vpn.example.org:8443.
 	Base string
 	// Refused takes what is refused at a page while the client that waits is not, for the audit log.
@@ -71,6 +74,9 @@ type Source struct {
 func New(o Options) *Source {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Roots == nil {
+		o.Roots, _ = x509.SystemCertPool() // its files may be out of reach later
 	}
 	o.Base = strings.TrimSuffix(o.Base, "/")
 	s := &Source{o: o, provider: newProvider(o), waiting: newWaiting(), formKey: make([]byte, 32), strange: rate.NewLimiter(1, 20)}

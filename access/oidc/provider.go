@@ -38,7 +38,7 @@ type endpoints struct {
 	verifier *oidc.IDTokenVerifier
 }
 
-func newProvider(o Options) *provider { return &provider{o: o, client: newClient(o.Roots)} }
+func newProvider(o Options) *provider { return &provider{o: o, client: newClient(o)} }
 
 // warm asks for the endpoints, so that whoever runs the server hears what is wrong.
 func (p *provider) warm() {

@@ -170,11 +170,16 @@ func parseResolvConf(content []byte) Resolvers {
 	return r
 }
 
+// FileResolvers returns what a resolver's file says now; no servers if it cannot be read.
+func FileResolvers(file string) Resolvers {
+	content, _ := os.ReadFile(file)
+	return parseResolvConf(content)
+}
+
 // NameServers returns those that a resolver's file names now; none if it cannot be
 // read.
 func NameServers(file string) (list []netip.AddrPort) {
-	content, _ := os.ReadFile(file)
-	for _, s := range parseResolvConf(content).Servers {
+	for _, s := range FileResolvers(file).Servers {
 		list = append(list, s.Addr)
 	}
 	return list

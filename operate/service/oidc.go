@@ -23,7 +23,7 @@ func browsing(c *config.Config, r roles, a *accounts.Accounts, note func(audit.E
 		Issuer: o.Issuer, ClientID: o.Client, ClientSecret: strings.TrimSpace(secret), Scopes: o.Scopes,
 		UserClaim: o.UserClaim, UserDomain: o.UserDomain, GroupsClaim: o.GroupsClaim, AdmitAny: o.AdmitAny, Admit: o.Admit,
 		Known: func(name string) bool { return a.Directory.View().User(name) != nil },
-		Base:  c.Server.Web.URL, Log: r.log,
+		Base:  c.Server.Web.URL, Log: r.log, Dial: dialer(c),
 		Refused: func(f oidc.Refusal) { note(accounts.EntryOfPage(f)) },
 	})
 }

@@ -123,7 +123,7 @@ func newLDAP(c *config.Config, p config.LoginPlugin, log *slog.Logger) (auth.Che
 		return nil, err
 	}
 	asks.Note(p.LDAP.Name, log)
-	return ldap.New(asks, ldap.Options{Log: log, Slots: loginSlots(), Dir: c.Process.Cd})
+	return ldap.New(asks, askingLDAP(c, log))
 }
 
 // findPAM returns the path of the program that asks PAM.

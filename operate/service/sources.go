@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,6 +14,8 @@ import (
 	"culvert/access/auth/pam"
 	"culvert/access/auth/radius"
 	"culvert/config"
+	"culvert/host/afar"
+	"culvert/host/process"
 )
 
 // newSources returns the directories that a server asks about its users, in order; resident is the
@@ -28,7 +31,7 @@ func newSources(r roles, c *config.Config, resident *pam.Resident) (all []auth.S
 	for i, s := range c.Sources.Asked {
 		switch s.Kind() {
 		case "ldap":
-			source, err := ldap.ReadSource(s.LDAP.Name, s.LDAP.Text, ldap.Options{Log: r.log, Slots: loginSlots(), Dir: c.Process.Cd})
+			source, err := ldap.ReadSource(s.LDAP.Name, s.LDAP.Text, askingLDAP(c, r.log))
 			if err != nil {
 				return nil, stop, fmt.Errorf("%v: sign-in-ldap: %w", s.Pos, err)
 			}
@@ -44,6 +47,24 @@ func newSources(r roles, c *config.Config, resident *pam.Resident) (all []auth.S
 		}
 	}
 	return all, stop, nil
+}
+
+// askingLDAP says how LDAP is asked.
+func askingLDAP(c *config.Config, log *slog.Logger) ldap.Options {
+	o := ldap.Options{Log: log, Slots: loginSlots(), Dir: c.Process.Cd, Dial: dialer(c)}
+	if process.Privileged() {
+		o.Root = c.Process.Chroot
+	}
+	return o
+}
+
+// dialer connects to those who know a server's people; nil: as anybody does. In a chroot it
+// goes by the names that this host has now.
+func dialer(c *config.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	if c.Process.Chroot == "" {
+		return nil
+	}
+	return afar.New().DialContext
 }
 
 // asPlugin is the line of the plugin auth-pam or auth-ldap that does the work of a source.
@@ -62,7 +83,7 @@ func askers(c *config.Config) []config.LoginPlugin {
 }
 
 func newRADIUS(c *config.Config, log *slog.Logger, s config.SignInSource) *radius.Source {
-	o := radius.Options{Name: c.Sources.RADIUSName, Lines: func(ipv4, ipv6 netip.Addr) []string { return addressLines(c, ipv4, ipv6) }, Log: log, Slots: loginSlots()}
+	o := radius.Options{Name: c.Sources.RADIUSName, Lines: func(ipv4, ipv6 netip.Addr) []string { return addressLines(c, ipv4, ipv6) }, Log: log, Slots: loginSlots(), Dial: dialer(c)}
 	if o.Name == "" {
 		o.Name, _ = os.Hostname() // without a name it is the server's address alone that says who asks
 	}

@@ -27,7 +27,15 @@ type Options struct {
 	Slots *hooks.Slots
 	// Dir is where the names of files start from; "" for the working directory.
 	Dir string
+	// Dial connects to servers; nil: net.Dialer does.
+	Dial Dial
+	// Root is where the names of sockets (ldapi) will start from once this process is in a
+	// chroot; "": nowhere else.
+	Root string
 }
+
+// Dial is net.Dialer's DialContext.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 // New returns what asks LDAP as a configuration says. It reads the certificates and the
 // key that it names.
@@ -36,8 +44,14 @@ func New(c *Config, o Options) (*Checker, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.sockets(o.Root); err != nil {
+		return nil, err
+	}
+	if o.Dial == nil {
+		o.Dial = new(net.Dialer).DialContext
+	}
 	r := &Checker{c: c, log: o.Log, slots: o.Slots}
-	r.dial = func(ctx context.Context) (directory, error) { return c.connect(ctx, t) }
+	r.dial = func(ctx context.Context) (directory, error) { return c.connect(ctx, o.Dial, t) }
 	return r, nil
 }
 
@@ -105,10 +119,10 @@ func directoryFiles(dir string, path func(string) string) (names []string) {
 
 // connect connects to the first server that answers, with TLS, and binds. The connection
 // is closed with ctx.
-func (c *Config) connect(ctx context.Context, t *tls.Config) (directory, error) {
+func (c *Config) connect(ctx context.Context, dial Dial, t *tls.Config) (directory, error) {
 	var all []error
 	for _, server := range c.URLs {
-		d, err := c.connectTo(ctx, server, t)
+		d, err := c.connectTo(ctx, dial, server, t)
 		if err == nil {
 			return d, nil
 		}
@@ -137,7 +151,7 @@ func (c *closing) attach(ctx context.Context) {
 	c.stop = context.AfterFunc(ctx, func() { c.Conn.Close() })
 }
 
-func (c *Config) connectTo(ctx context.Context, server string, t *tls.Config) (directory, error) {
+func (c *Config) connectTo(ctx context.Context, dial Dial, server string, t *tls.Config) (directory, error) {
 	u, err := parseURL(server)
 	if err != nil {
 		return nil, err
@@ -146,7 +160,7 @@ func (c *Config) connectTo(ctx context.Context, server string, t *tls.Config) (d
 	t.ServerName = u.Hostname()
 	short, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	raw, err := reach(short, u)
+	raw, err := dial.reach(short, u)
 	if err != nil {
 		return nil, err
 	}
@@ -184,10 +198,26 @@ func (c *Config) connectTo(ctx context.Context, server string, t *tls.Config) (d
 const ldapiSocket = "/run/slapd/ldapi"
 
 // reach connects to the address that a URL names.
-func reach(ctx context.Context, u *url.URL) (net.Conn, error) {
+func (dial Dial) reach(ctx context.Context, u *url.URL) (net.Conn, error) {
 	network, address := "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), map[string]string{"ldap": "389", "ldaps": "636"}[u.Scheme]))
 	if u.Scheme == "ldapi" {
-		network, address = "unix", cmp.Or(strings.TrimSuffix(u.Path, "/"), ldapiSocket)
+		network, address = "unix", socketOf(u)
 	}
-	return new(net.Dialer).DialContext(ctx, network, address)
+	return dial(ctx, network, address)
+}
+
+func socketOf(u *url.URL) string { return cmp.Or(strings.TrimSuffix(u.Path, "/"), ldapiSocket) }
+
+// sockets fails if a server's socket is out of reach from within a chroot at root.
+func (c *Config) sockets(root string) error {
+	for _, server := range c.URLs {
+		u, err := parseURL(server)
+		if err != nil || u.Scheme != "ldapi" || root == "" {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(root, socketOf(u))); err != nil {
+			return fmt.Errorf("%s: with chroot %s, the socket is looked for below that directory: %w; have the LDAP server listen there, or ask it by ldap://127.0.0.1", server, root, err)
+		}
+	}
+	return nil
 }

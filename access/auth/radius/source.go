@@ -40,6 +40,8 @@ type Options struct {
 	Log   *slog.Logger
 	// Slots bound how many logins are checked at a time.
 	Slots *hooks.Slots
+	// Dial connects to servers; nil: net.Dialer does.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Source is an auth.Source that asks RADIUS servers. Make it with NewSource. It is safe for
@@ -53,8 +55,11 @@ type Source struct {
 
 // NewSource returns what asks RADIUS servers.
 func NewSource(o Options) *Source {
+	if o.Dial == nil {
+		o.Dial = new(net.Dialer).DialContext
+	}
 	return &Source{o: o, silent: make([]atomic.Int64, len(o.Servers)), dial: func(ctx context.Context, address string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", address)
+		return o.Dial(ctx, "udp", address)
 	}}
 }
 
