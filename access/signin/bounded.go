@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -58,8 +59,16 @@ func (b *bounded) Check(ctx context.Context, l auth.Login) (auth.Person, error) 
 	}()
 	select {
 	case a := <-got:
-		return a.person, a.err
+		return a.person, b.named(a.err)
 	case <-ctx.Done():
 		return auth.Person{}, fmt.Errorf("%s did not answer: %w", b.Name(), ctx.Err())
 	}
+}
+
+// named says which source a fault is of. What a source says of a person stays as it is.
+func (b *bounded) named(err error) error {
+	if err == nil || errors.Is(err, auth.ErrUnknownUser) || errors.Is(err, auth.ErrWrongPassword) || errors.As(err, new(*auth.RefusedError)) || errors.As(err, new(*auth.Challenge)) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", b.Name(), err)
 }

@@ -42,7 +42,7 @@ func TestFollow(t *testing.T) {
 	records := people(t)
 	records["groups/crew"] = users.Group{Name: "crew", Sources: []string{"ldap:cn=staff,dc=example"}}
 	synctest.Test(t, func(t *testing.T) {
-		r := &registry{directory: ldap(), says: make(map[string]error)}
+		r := &registry{directory: peopleOfLDAP(), says: make(map[string]error)}
 		w := newWorld(t, records, r)
 		in := w.check(client("laptop", "frida", "secret"))
 		if !in.OK {

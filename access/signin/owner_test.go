@@ -116,7 +116,7 @@ func TestWayChangesAtAPage(t *testing.T) {
 func TestWhyNobodyKnows(t *testing.T) {
 	records := people(t)
 	records["users/olga"] = users.User{Name: "olga", Source: "radius"}
-	w := newWorld(t, records, ldap())
+	w := newWorld(t, records, peopleOfLDAP())
 	for name, want := range map[string]string{"bert": "culvert user set bert --source", "olga": "checked by radius", "nobody": "no source"} {
 		l := &login{request: client("laptop", name, "x"), standing: w.o.Directory.View().Standing("laptop", name), name: name}
 		if err := w.unknown(l); !strings.Contains(err.Error(), want) {

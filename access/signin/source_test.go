@@ -53,7 +53,7 @@ func (d *directory) Check(ctx context.Context, l auth.Login) (auth.Person, error
 	return p, auth.ErrUnknownUser
 }
 
-func ldap() *directory {
+func peopleOfLDAP() *directory {
 	return &directory{name: "ldap", people: map[string]auth.Person{
 		"frida secret": {Name: "frida", Subject: "id-1", FullName: "Frida\nF.", Groups: []string{"cn=Staff,dc=example"}},
 		"alice other":  {Name: "alice"},
@@ -66,7 +66,7 @@ func ldap() *directory {
 func TestDirectoryUser(t *testing.T) {
 	records := people(t)
 	records["groups/crew"] = users.Group{Name: "crew", Sources: []string{"ldap:cn=staff,dc=example"}}
-	d := ldap()
+	d := peopleOfLDAP()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, records, d)
 		for _, c := range []struct{ user, password, want string }{
@@ -105,7 +105,7 @@ func TestDirectoryUser(t *testing.T) {
 
 // TestSourceAsksMore: a directory's question goes to the client, and its answer back.
 func TestSourceAsksMore(t *testing.T) {
-	d := ldap()
+	d := peopleOfLDAP()
 	d.further = "Your favourite colour"
 	w := newWorld(t, people(t), d)
 	id, text := crv1(t, w.check(client("laptop", "frida", "secret")))
@@ -147,7 +147,7 @@ func TestSourceThatHangs(t *testing.T) {
 
 // TestSourceThatIsDown: nothing was guessed then, and the client hears nothing of why.
 func TestSourceThatIsDown(t *testing.T) {
-	down := ldap()
+	down := peopleOfLDAP()
 	down.broken = errors.New("connection refused by ldap.internal")
 	w := newWorld(t, people(t), down)
 	for range 3 * limitPlace.free {
