@@ -22,6 +22,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -51,7 +52,7 @@ func webIdentity(n *netns, address string) (cert, both string) {
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-day), NotAfter: time.Now().Add(day), IsCA: true, BasicConstraintsValid: true,
-		IPAddresses: []net.IP{net.ParseIP(address)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IPAddresses: []net.IP{net.ParseIP(address)}, DNSNames: []string{providerName}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	text := pemText("CERTIFICATE", must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)))
 	return n.file("web.crt", text), n.file("web.pem", text+pemText("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(key))))
@@ -94,10 +95,23 @@ type browserServer struct {
 	server    *process
 }
 
-// browserAddress is where the server and the provider are for everybody.
-const browserAddress = "203.0.113.1"
+// browserAddress is where the server and the provider are for everybody, and providerName
+// how everybody but the server's chroot calls the provider.
+const (
+	browserAddress = "203.0.113.1"
+	providerName   = "sso.lab.example"
+)
 
-func newBrowserServer(t *testing.T, people ...string) *browserServer {
+// knowsProvider has a host know the provider's name.
+func (n *netns) knowsProvider() {
+	n.t.Helper()
+	if err := os.WriteFile(filepath.Join(etcDir(n.name), "hosts"), []byte("127.0.0.1 localhost\n"+browserAddress+" "+providerName+"\n"), 0o644); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// newBrowserServer serves with more lines, people who all are staff at the provider but eve.
+func newBrowserServer(t *testing.T, more []string, people ...string) *browserServer {
 	program, err := buildProvider()
 	if err != nil {
 		t.Fatal(err)
@@ -108,17 +122,21 @@ func newBrowserServer(t *testing.T, people ...string) *browserServer {
 	b.dir = filepath.Join(b.netns.dir, "vpn")
 	cert, both := webIdentity(b.netns, browserAddress)
 	b.cert = cert
-	users := make(map[string]map[string]any)
+	b.knowsProvider()
+	users, groups := make(map[string]map[string]any), make(map[string][]string)
 	for _, name := range people {
+		if groups["id-"+name] = []string{"others", "staff"}; name == "eve" {
+			groups["id-"+name] = []string{"others"}
+		}
 		users["id-"+name] = map[string]any{"ID": "id-" + name, "Username": name, "Password": browserWord, "FirstName": name, "LastName": "Lab", "PreferredLanguage": "en"}
 	}
-	provider := "https://" + browserAddress + ":9100"
+	provider := "https://" + providerName + ":9100"
 	b.start("oidcprovider", program, "--listen", browserAddress+":9100", "--issuer", provider, "--cert", both,
-		"--users", b.file("users.json", string(must(json.Marshal(users)))), "--redirect", "https://"+browserAddress+":8443/signin/callback").expect(regexp.MustCompile("the provider answers"), 1, patience)
+		"--users", b.file("users.json", string(must(json.Marshal(users)))), "--groups", b.file("groups.json", string(must(json.Marshal(groups)))), "--redirect", "https://"+browserAddress+":8443/signin/callback").expect(regexp.MustCompile("the provider answers"), 1, patience)
 	b.culvert("init", "--host", browserAddress, "--network6", innerIPv6.String())
 	conf := filepath.Join(b.dir, "server.conf")
-	lines := []string{"reneg-sec 3 3", "web-listen *:8443 " + cert + " " + both, "web-url https://" + browserAddress + ":8443",
-		"oidc-issuer " + provider, "oidc-client culvert " + b.file("secret", "word\n")}
+	lines := append([]string{"reneg-sec 3 3", "web-listen *:8443 " + cert + " " + both, "web-url https://" + browserAddress + ":8443",
+		"oidc-issuer " + provider, "oidc-client culvert " + b.file("secret", "word\n")}, more...)
 	if err := os.WriteFile(conf, []byte(string(must(os.ReadFile(conf)))+"\n"+strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -141,13 +159,21 @@ func (b *browserServer) culvert(words ...string) string {
 // guest makes a host with the profile of a new user's device, which has more lines.
 func (b *browserServer) guest(user string, more ...string) (c *netns, profile string) {
 	b.t.Helper()
-	c = b.lab.host("c" + user)
-	w := b.lab.join(c, b.netns)
-	c.ip("route", "add", browserAddress, "via", w.b4.String())
+	c = b.host("c" + user)
 	b.culvert("user", "add", user)
 	made := filepath.Join(b.netns.dir, user+".ovpn")
 	b.culvert("device", "add", "laptop", "--user", user, "-o", made)
 	return c, c.file("client.conf", string(must(os.ReadFile(made)))+"\n"+strings.Join(more, "\n")+"\n")
+}
+
+// host makes one that reaches the server and the provider.
+func (b *browserServer) host(name string) *netns {
+	b.t.Helper()
+	c := b.lab.host(name)
+	w := b.lab.join(c, b.netns)
+	c.ip("route", "add", browserAddress, "via", w.b4.String())
+	c.knowsProvider()
+	return c
 }
 
 // signIn has somebody sign in at the page that a client shows, and returns what they read.
@@ -181,7 +207,7 @@ func TestSignInByBrowser(t *testing.T) {
 		{"guest3", openvpn25.implementation, login("a user name")},
 		{"guest4", ours, nil},
 	}
-	b := newBrowserServer(t, "guest0", "guest1", "guest2", "guest3", "guest4")
+	b := newBrowserServer(t, nil, "guest0", "guest1", "guest2", "guest3", "guest4")
 	clients := make([]*process, len(guests))
 	for i, g := range guests {
 		c, profile := b.guest(g.name, append([]string{"reneg-sec 0", "connect-retry 1 2"}, g.more...)...)
@@ -221,10 +247,13 @@ func TestSignInByBrowser(t *testing.T) {
 
 // TestBrowserOfAnother: somebody else who signs in at a client's page is refused, in the
 // browser, at the client and in the audit log; and a client that can open no page hears what
-// would help.
+// would help. By a profile that is nobody's, those get in whom the provider has in a group that
+// is admitted, and become users with groups; others do not, nor who only has the name of a user
+// of this server. The server is in a chroot without root's rights.
 func TestBrowserOfAnother(t *testing.T) {
 	t.Parallel()
-	b := newBrowserServer(t, "alice", "bob")
+	b := newBrowserServer(t, []string{"oidc-scope openid profile custom_scope", "oidc-groups groups", "oidc-admit staff", "user nobody", "chroot " + t.TempDir()}, "alice", "bob", "carol", "dora", "eve")
+	b.culvert("group", "add", "crew", "--source", "oidc:staff")
 	c, profile := b.guest("alice", "connect-retry-max 1")
 	b.culvert("user", "add", "bob")
 	client := c.run(openvpn26.implementation, profile)
@@ -245,5 +274,38 @@ func TestBrowserOfAnother(t *testing.T) {
 		if p.count(initialized) > 0 {
 			t.Error("somebody who may not is in")
 		}
+	}
+	b.admits(t)
+}
+
+// admits is the part of TestBrowserOfAnother for people whom the server does not know.
+func (b *browserServer) admits(t *testing.T) {
+	b.culvert("user", "add", "dora")
+	made := filepath.Join(b.netns.dir, "gate.ovpn")
+	b.culvert("client", "add", "gate", "-o", made)
+	c := b.host("gate")
+	profile := c.file("gate.conf", string(must(os.ReadFile(made)))+"\nsetenv IV_SSO webauth\npush-peer-info\nconnect-retry-max 1\n")
+	for _, p := range []struct{ name, read string }{
+		{"eve", "You are not known here as eve"},
+		{"dora", "You are dora at the provider. The user of that name here is not yours"},
+		{"carol", "You are signed in as carol"},
+	} {
+		client := c.run(openvpn26.implementation, profile)
+		if read := b.signIn(c, client, p.name); !strings.Contains(read, p.read) {
+			t.Errorf("the browser of %s says:\n%s", p.name, read)
+		}
+		if p.name == "carol" {
+			client.up()
+			continue
+		}
+		client.expect(regexp.MustCompile("AUTH_FAILED"), 1, patience)
+		client.wait(patience)
+	}
+	var carol struct {
+		Source string
+		Groups []string
+	}
+	if text := b.culvert("user", "show", "carol", "--json"); json.Unmarshal([]byte(text), &carol) != nil || carol.Source != "oidc" || !slices.Equal(carol.Groups, []string{"crew"}) {
+		t.Errorf("carol is %+v", carol)
 	}
 }

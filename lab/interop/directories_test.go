@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -135,13 +136,15 @@ func TestSignInRADIUSCode(t *testing.T) {
 	}
 }
 
-// TestSignInLDAP: those get in whom slapd knows and the group lists, by the name that their
-// entry has. slapd that was away is found again.
+// TestSignInLDAP: over StartTLS, those get in whom slapd knows and the group lists, by the name
+// that their entry has. slapd that was away is found again. One whose certificate has another
+// name, or is nobody's whom this host trusts, is told no password.
 func TestSignInLDAP(t *testing.T) {
 	t.Parallel()
 	h := newHosts(t)
 	slapd := h.s.ldapServer(t)
-	server := h.serves(ours, "sign-in-ldap "+h.s.file("ldap.conf", ldapFile))
+	secure := strings.Replace(ldapFile, "TLSEnable\tno", "TLSEnable\tyes\n\tTLSCACertFile\t"+filepath.Join(h.s.dir, "slapd.pem"), 1)
+	server := h.serves(ours, "sign-in-ldap "+h.s.file("ldap.conf", secure))
 	for _, l := range []struct {
 		user, password string
 		want           bool
@@ -163,11 +166,30 @@ func TestSignInLDAP(t *testing.T) {
 	if strings.Contains(server.log(), "good") {
 		t.Error("a password is in the log")
 	}
+	told := again.count(ldapPassword)
+	for text, why := range map[string]string{
+		strings.Replace(secure, "127.0.0.1", "localhost", 1):            `certificate .*not.* localhost|localhost.*certificate`,
+		strings.Replace(ldapFile, "TLSEnable\tno", "TLSEnable\tyes", 1): `certificate signed by unknown authority`,
+	} {
+		server.stop(syscall.SIGTERM)
+		server = h.serves(ours, "sign-in-ldap "+h.s.file("ldap.conf", text))
+		if h.attempt("ada", "good") {
+			t.Error("ada got in by a server that is not the right one")
+		}
+		server.expect(regexp.MustCompile(`could not be checked and is refused.*(`+why+`)`), 1, patience)
+	}
+	if n := again.count(ldapPassword); n != told {
+		t.Errorf("%d passwords were sent to a server that is not the right one", n-told)
+	}
 }
+
+// ldapPassword is that slapd was told a person's password.
+var ldapPassword = regexp.MustCompile(`BIND dn="uid=.*method=128`)
 
 // TestSignInByDirectories: the users of stock clients sign in by LDAP over TLS and by RADIUS,
 // stay through three renewals of keys and a restart of the server without another question to
-// a directory, and are out when they are disabled here.
+// a directory, and are out when they are disabled here. The server is in a chroot without root's
+// rights, and its directories are named by names that a name server outside knows.
 func TestSignInByDirectories(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -176,10 +198,12 @@ func TestSignInByDirectories(t *testing.T) {
 	dir := filepath.Join(s.dir, "vpn")
 	state := []string{"--dir", dir, "--state-dir", filepath.Join(s.dir, "state")}
 	s.output(culvert(t), "init", "--dir", dir, "--host", "192.0.2.1", "--network6", innerIPv6.String())
-	file := strings.Replace(ldapFile, "URL\tldap://127.0.0.1:3890", "URL\tldaps://127.0.0.1:6360\n\tTLSCACertFile\t"+filepath.Join(s.dir, "slapd.pem"), 1)
+	s.setResolvConf("nameserver 127.0.0.1\nsearch lab.example\n")
+	s.nameServer(netip.MustParseAddr("127.0.0.1"), "--host-record=ldap.lab.example,127.0.0.1", "--host-record=radius.lab.example,127.0.0.1")
+	file := strings.Replace(ldapFile, "URL\tldap://127.0.0.1:3890", "URL\tldaps://ldap.lab.example:6360\n\tTLSCACertFile\t"+filepath.Join(s.dir, "slapd.pem"), 1)
 	file = strings.Replace(file, "RequireGroup\ttrue", "RequireGroup\tfalse", 1)
 	conf := filepath.Join(dir, "server.conf")
-	lines := "\nreneg-sec 3 3\nsign-in-ldap " + s.file("ldap.conf", file) + "\nsign-in-radius 127.0.0.1 " + s.file("secret", radiusSecret+"\n") + "\n"
+	lines := "\nreneg-sec 3 3\nsign-in-ldap " + s.file("ldap.conf", file) + "\nsign-in-radius radius " + s.file("secret", radiusSecret+"\n") + "\nuser nobody\nchroot " + t.TempDir() + "\n"
 	if err := os.WriteFile(conf, append(must(os.ReadFile(conf)), lines...), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -253,7 +253,7 @@ directory `+data+`
 // slapdCertificate makes a certificate for slapd, whose file it returns, and a key beside.
 func (n *netns) slapdCertificate() string {
 	cert := filepath.Join(n.dir, "slapd.pem")
-	n.output("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=slapd", "-addext", "subjectAltName=IP:127.0.0.1",
+	n.output("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=slapd", "-addext", "subjectAltName=IP:127.0.0.1,DNS:ldap.lab.example",
 		"-keyout", filepath.Join(n.dir, "slapd.key"), "-out", cert)
 	return cert
 }
