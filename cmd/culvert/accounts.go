@@ -104,6 +104,15 @@ func day(end time.Time) string {
 	return end.Local().Format(time.DateOnly)
 }
 
+// ends is when something ends, for people: a day, where that is to its end, and else the
+// minute.
+func ends(end time.Time) string {
+	if end = end.Local(); end.IsZero() || end.Format(time.TimeOnly) == "23:59:59" {
+		return day(end)
+	}
+	return end.Format("2006-01-02 15:04")
+}
+
 // parent makes a command that has others below it.
 func parent(name, example, short string, below ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{Use: name, Example: "  " + example, Short: short, Args: cobra.NoArgs,

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"culvert/operate/service"
 )
@@ -123,6 +124,19 @@ func TestAccounts(t *testing.T) {
 	}
 	if text, err := os.ReadFile(dir + "/phone.ovpn"); err != nil || !strings.Contains(string(text), "static-challenge") {
 		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// TestEnds: an end in the middle of a day is not said to be at its end.
+func TestEnds(t *testing.T) {
+	for end, want := range map[time.Time]string{
+		{}: "never",
+		time.Date(2026, 12, 31, 23, 59, 59, 0, time.Local): "2026-12-31",
+		time.Date(2026, 12, 31, 9, 5, 0, 0, time.Local):    "2026-12-31 09:05",
+	} {
+		if got := ends(end); got != want {
+			t.Errorf("%v: %s, want %s", end, got, want)
+		}
 	}
 }
 

@@ -96,7 +96,7 @@ be called again when they were interrupted.`,
 				r, err = setup.Finish(o, shutOut)
 			} else {
 				file, _ := c.Flags().GetString("passphrase-file")
-				if o.Key, err = keys.settle(file); err != nil {
+				if o.Key, err = keys.settle(c.Context(), file); err != nil {
 					return err
 				}
 				r, err = setup.Rotate(o)

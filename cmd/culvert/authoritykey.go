@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -27,7 +28,7 @@ func (k *keyFlags) add(c *cobra.Command) {
 }
 
 // settle reads what the flags name.
-func (k *keyFlags) settle(passphraseFile string) (a setup.AuthorityKey, err error) {
+func (k *keyFlags) settle(ctx context.Context, passphraseFile string) (a setup.AuthorityKey, err error) {
 	if k.command != "" {
 		if a.Command.Argv, err = config.Words(k.command); err != nil {
 			return a, fmt.Errorf("--sign-command: %w", err)
@@ -42,9 +43,9 @@ func (k *keyFlags) settle(passphraseFile string) (a setup.AuthorityKey, err erro
 			return a, err
 		}
 	}
-	a.Ask = func(key string) ([]byte, error) { return passphrase(passphraseFile, key) }
+	a.Ask = func(key string) ([]byte, error) { return passphrase(ctx, passphraseFile, key) }
 	if k.protect {
-		a.Passphrase, err = newPassphrase(passphraseFile)
+		a.Passphrase, err = newPassphrase(ctx, passphraseFile)
 	}
 	return a, err
 }

@@ -104,7 +104,7 @@ func (d deviceInfo) addresses() string {
 func (d deviceInfo) text() string {
 	words := []string{d.State}
 	if !d.Expires.IsZero() {
-		words = append(words, "expires "+day(d.Expires))
+		words = append(words, "expires "+ends(d.Expires))
 	}
 	if a := d.addresses(); a != "" {
 		words = append(words, a)

@@ -76,6 +76,6 @@ func printDevices(t *tabwriter.Writer, all []deviceInfo) {
 			}
 		}
 		in, out := d.carried()
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.User, d.Name, d.State, day(d.Expires), d.addresses(), d.seen(), in, out, certificate)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.User, d.Name, d.State, ends(d.Expires), d.addresses(), d.seen(), in, out, certificate)
 	}
 }

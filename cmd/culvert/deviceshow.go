@@ -50,7 +50,7 @@ func deviceShowCommand() *cobra.Command {
 }
 
 func showDevice(t *tabwriter.Writer, d deviceInfo) {
-	fmt.Fprintf(t, "device:\t%s of %s\nstate:\t%s\ncreated:\t%s\nexpires:\t%s\n", d.Name, d.User, d.State, day(d.Created), day(d.Expires))
+	fmt.Fprintf(t, "device:\t%s of %s\nstate:\t%s\ncreated:\t%s\nexpires:\t%s\n", d.Name, d.User, d.State, day(d.Created), ends(d.Expires))
 	if a := d.addresses(); a != "" {
 		fmt.Fprintf(t, "addresses:\t%s\n", a)
 	}

@@ -39,7 +39,7 @@ func initCommand() *cobra.Command {
 				}
 				o.DNS = append(o.DNS, addr)
 			}
-			if o.Key, err = keys.settle(passphraseFile); err != nil {
+			if o.Key, err = keys.settle(c.Context(), passphraseFile); err != nil {
 				return err
 			}
 			o.Now = time.Now()

@@ -113,7 +113,7 @@ func serviceName(file string) string {
 
 // manageService makes or removes a service, and says what was done.
 func manageService(c *cobra.Command, o install.Options, do func(context.Context, install.Options) ([]string, error), args []string) error {
-	o.Name, o.Ask, o.Run = args[0], service.AskTerminal, runProgram
+	o.Name, o.Ask, o.Run = args[0], service.AskUntil(c.Context()), runProgram
 	if len(args) > 1 {
 		o.Profile = args[1]
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"culvert/host/process"
 	"culvert/operate/service"
 	"culvert/operate/setup"
+	"culvert/role/profile"
 )
 
 // credential is the name under which systemd hands over the passphrase of an authority's
@@ -22,12 +24,12 @@ const credential = "culvert-authority"
 // the authority's key.
 func passphraseFlag(c *cobra.Command, ask *setup.Passphrase) {
 	file := c.Flags().String("passphrase-file", "", "the passphrase of the authority's key, in the first line of this file (default: ask)")
-	*ask = func(key string) ([]byte, error) { return passphrase(*file, key) }
+	*ask = func(key string) ([]byte, error) { return passphrase(c.Context(), *file, key) }
 }
 
 // passphrase is that of a key: from a file, or from systemd, or else whoever sits at the
 // terminal is asked.
-func passphrase(file, key string) ([]byte, error) {
+func passphrase(ctx context.Context, file, key string) ([]byte, error) {
 	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); file == "" && dir != "" {
 		path := filepath.Join(dir, credential)
 		if _, err := os.Stat(path); err == nil {
@@ -37,11 +39,11 @@ func passphrase(file, key string) ([]byte, error) {
 	if file != "" {
 		return firstLine(file)
 	}
-	text, err := service.AskTerminal(fmt.Sprintf("Passphrase of %s: ", key), false)
-	if err != nil {
+	text, err := service.AskUntil(ctx)(fmt.Sprintf("Passphrase of %s: ", key), false)
+	if errors.Is(err, profile.ErrNobody) {
 		return nil, fmt.Errorf("the passphrase of %s is needed, and there is no terminal to ask at; name a file that holds it: --passphrase-file FILE", key)
 	}
-	return []byte(text), nil
+	return []byte(text), err
 }
 
 func firstLine(file string) ([]byte, error) {
@@ -57,13 +59,13 @@ func firstLine(file string) ([]byte, error) {
 }
 
 // newPassphrase is one for a key that is being made. At a terminal it is asked for twice.
-func newPassphrase(file string) ([]byte, error) {
+func newPassphrase(ctx context.Context, file string) ([]byte, error) {
 	const key = "the new authority's key"
-	first, err := passphrase(file, key)
+	first, err := passphrase(ctx, file, key)
 	if err != nil || file != "" {
 		return first, err
 	}
-	again, err := passphrase(file, key+", again")
+	again, err := passphrase(ctx, file, key+", again")
 	switch {
 	case err != nil:
 		return nil, err

@@ -147,14 +147,15 @@ func (f *userFlags) hash(c *cobra.Command) (string, error) {
 	case f.password && f.passwordStdin, f.noPassword && (f.password || f.passwordStdin):
 		return "", misused("expected one of --password, --password-stdin and --no-password")
 	case f.password:
-		first, err := service.AskTerminal("New password: ", false)
+		ask := service.AskUntil(c.Context())
+		first, err := ask("New password: ", false)
 		if errors.Is(err, profile.ErrNobody) {
 			return "", errors.New("there is no terminal to ask for the password at; use --password-stdin")
 		}
 		if err != nil {
 			return "", err
 		}
-		second, err := service.AskTerminal("The same again: ", false)
+		second, err := ask("The same again: ", false)
 		if err != nil {
 			return "", err
 		}

@@ -32,7 +32,7 @@ func userListCommand() *cobra.Command {
 				return a.print(c, all, func(t *tabwriter.Writer) {
 					fmt.Fprintln(t, "NAME\tSTATE\tEXPIRES\tDEVICES\tGROUPS\tFULL NAME")
 					for _, u := range all {
-						fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", u.Name, u.State, day(u.Expires), r.DeviceCount(u.Name), strings.Join(u.Groups, ","), u.FullName)
+						fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", u.Name, u.State, ends(u.Expires), r.DeviceCount(u.Name), strings.Join(u.Groups, ","), u.FullName)
 					}
 				})
 			}, kinds...)

@@ -48,7 +48,7 @@ func showUser(t *tabwriter.Writer, v *users.View, u *users.User, i userInfo) {
 	row("email", i.Email)
 	row("state", i.State)
 	row("created", day(i.Created))
-	row("expires", day(i.Expires))
+	row("expires", ends(i.Expires))
 	row("groups", strings.Join(i.Groups, ", "))
 	row("signs in with", users.FormatWays(signin.Ways(u, v.GroupsOf(u))))
 	row("password", yes(i.Password))

@@ -84,7 +84,7 @@ func (f *totpFlags) run(ctx context.Context, c *cobra.Command, e signin.Enrolmen
 		return err
 	}
 	for {
-		code, err := service.AskTerminal("The code that the app shows: ", true)
+		code, err := service.AskUntil(ctx)("The code that the app shows: ", true)
 		if errors.Is(err, profile.ErrNobody) {
 			fmt.Fprintf(out, "It counts once a code is confirmed: culvert user totp %s --confirm CODE\n", user)
 			return nil

@@ -1,6 +1,8 @@
 package service
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,6 +50,33 @@ func AskTerminal(question string, echo bool) (string, error) {
 	secret, err := readSecret(stdin)
 	fmt.Fprintln(seen)
 	return string(secret), err
+}
+
+// ErrInterrupted is the error of AskUntil for a question that was interrupted.
+var ErrInterrupted = errors.New("interrupted")
+
+// AskUntil returns AskTerminal until ctx ends, as by Ctrl-C: the terminal is as it was then,
+// and the error ErrInterrupted. The process should end, since the terminal is read still.
+func AskUntil(ctx context.Context) profile.Ask {
+	return func(question string, echo bool) (string, error) {
+		var text string
+		answered := make(chan error, 1)
+		go func() {
+			var err error
+			text, err = AskTerminal(question, echo)
+			answered <- err
+		}()
+		select {
+		case err := <-answered:
+			return text, err
+		case <-ctx.Done():
+			showTyping()
+			seen, done := terminal()
+			defer done()
+			fmt.Fprintln(seen)
+			return "", ErrInterrupted
+		}
+	}
 }
 
 // hidden is the terminal's state from before a password was asked for; nil while none
