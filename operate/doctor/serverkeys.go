@@ -12,9 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"culvert/access/audit"
 	"culvert/access/pki"
 	"culvert/config"
 	"culvert/host/process"
+	"culvert/operate/people"
 	"culvert/operate/setup"
 )
 
@@ -295,10 +297,19 @@ func (s serverKeys) permissionCheck() inspection {
 			}
 		}
 		if s.Dir != "" {
-			closed(n, filepath.Join(s.Dir, "ca.key"), "the authority's key")
+			for _, k := range kept {
+				closed(n, filepath.Join(s.Dir, k.name), k.what)
+			}
 		}
 		n.well("keys are their owner's alone")
 	}}
+}
+
+// kept are the files with secrets that a server's directory has besides those of the
+// configuration.
+var kept = []struct{ name, what string }{
+	{"ca.key", "the authority's key"}, {"ca-next.key", "the next authority's key"}, {"web.key", "the key of the web pages"},
+	{people.File, "passwords of users and keys of their codes"}, {audit.Name, "the audit log"},
 }
 
 // open finds keys and passwords of a configuration that others than their owner may
@@ -345,6 +356,10 @@ func (s serverKeys) userCheck() inspection {
 			n.problem("the server cannot start as it is told to: "+err.Error(), "", "useradd --system --no-create-home --shell /usr/sbin/nologin "+shell(strings.TrimSpace(p.User)))
 			return
 		}
-		n.saw("%s exists", p.User+p.Group)
+		for _, name := range []string{p.User, p.Group} {
+			if name != "" {
+				n.saw("%s exists", name)
+			}
+		}
 	}}
 }

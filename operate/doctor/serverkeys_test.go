@@ -6,10 +6,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"culvert/access/pki"
+	"culvert/config"
 	"culvert/operate/setup"
 )
 
@@ -71,5 +74,35 @@ func TestResignedByAWrongClock(t *testing.T) {
 	own.NextUpdate = own.NextUpdate.Add(-time.Hour)
 	if endsWith(authorities, own) {
 		t.Error("a list that ends earlier is not signed again")
+	}
+}
+
+// TestSecretsOfUsers: what a server's directory keeps of users is their owner's alone, too.
+func TestSecretsOfUsers(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no modes there")
+	}
+	dir := filepath.Join(t.TempDir(), "s")
+	if _, err := setup.Init(setup.InitOptions{Dir: dir, Host: "vpn.example", Now: time.Now(), Rand: rand.Reader}); err != nil {
+		t.Fatal(err)
+	}
+	look := func() (all []string) {
+		var n notes
+		serverKeys{&server{Options: Options{Dir: dir, File: filepath.Join(dir, "server.conf")}, cfg: new(config.Config)}}.permissionCheck().look(t.Context(), &n)
+		for _, f := range n.Findings {
+			all = append(all, f.Text)
+		}
+		return all
+	}
+	if got := look(); len(got) > 0 {
+		t.Error(got)
+	}
+	for _, name := range []string{"store.db", "audit.log"} {
+		if err := errors.Join(os.WriteFile(filepath.Join(dir, name), nil, 0o644), os.Chmod(filepath.Join(dir, name), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := look(); len(got) != 2 || !strings.Contains(got[0], "store.db") || !strings.Contains(got[1], "audit.log") {
+		t.Error(got)
 	}
 }
