@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,7 +98,7 @@ func execute(ctx context.Context, me service.Self, args []string) error {
 	root.SetArgs(args)
 	understood := false
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
-		err := c.ValidateRequiredFlags() // cobra asks only after this
+		err := cmp.Or(c.ValidateRequiredFlags(), c.ValidateFlagGroups()) // cobra asks only after this
 		understood = err == nil
 		return err
 	}

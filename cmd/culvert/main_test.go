@@ -14,6 +14,7 @@ import (
 
 func TestMistakenCommandLines(t *testing.T) {
 	for line, wants := range map[string][]string{
+		"device add phone --user alice --dir d --link 24h -o f": {"expected no more than one of --link, --output\n", "usage: culvert device add"},
 		"conect x":                            {`unknown command "conect" for "culvert"; did you mean connect?`, "help: culvert --help"},
 		"client foo":                          {"unknown command", "culvert client --help"},
 		"client remove anna --dir nowhere":    {`unknown command "remove"`, "did you mean revoke?", "culvert client --help"},

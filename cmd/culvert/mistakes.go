@@ -22,6 +22,10 @@ func inPlainWords(c *cobra.Command, err error) error {
 	if words := countOfWords(c, err.Error()); words != "" {
 		return errors.New(words)
 	}
+	if _, set, together := strings.Cut(err.Error(), "none of the others can be; ["); together {
+		set, _, _ = strings.Cut(set, "]")
+		return errors.New("expected no more than one of --" + strings.Join(strings.Fields(set), ", --"))
+	}
 	if flag := new(pflag.NotExistError); errors.As(err, &flag) {
 		return meant(err, "--", flagsLike(c, flag.GetSpecifiedName()))
 	}
