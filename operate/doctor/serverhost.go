@@ -171,7 +171,11 @@ func (s serverHost) judgePort(n *notes, r runner, l config.Listen, list []holder
 		return
 	}
 	if r.by != "" {
-		n.problem(fmt.Sprintf("the server runs and does not listen at %s", where), "", "kill -HUP "+fmt.Sprint(r.pid))
+		again := "have it read its configuration again where it runs, as by systemctl reload; in another network namespace, look from there"
+		if r.pid != 0 {
+			again = fmt.Sprintf("kill -HUP %d", r.pid)
+		}
+		n.problem(fmt.Sprintf("the server runs and does not listen at %s", where), "", again)
 		return
 	}
 	n.saw("%s is free", where)
