@@ -21,6 +21,7 @@ const (
 	Groups
 	Devices
 	DeviceCounts // how many devices each user has, without the devices
+	Usages       // what they carried
 )
 
 // Roll is users, groups and devices of one revision, for who goes through all of a kind.
@@ -32,6 +33,7 @@ type Roll struct {
 
 	devices map[string][]*Device
 	counts  map[string]int
+	usages  map[string]*Usage // by USER/NAME
 	groups  map[string]*Group
 }
 
@@ -40,7 +42,7 @@ type Roll struct {
 func (b *Book) Roll(ctx context.Context, damaged func(error), kinds ...Kind) (*Roll, error) {
 	prefixes := make([]string, len(kinds))
 	for i, kind := range kinds {
-		prefixes[i] = map[Kind]string{Users: usersPrefix, Groups: groupsPrefix, Devices: devicesPrefix, DeviceCounts: devicesPrefix}[kind]
+		prefixes[i] = map[Kind]string{Users: usersPrefix, Groups: groupsPrefix, Devices: devicesPrefix, DeviceCounts: devicesPrefix, Usages: usagePrefix}[kind]
 	}
 	snap, err := b.store.List(ctx, prefixes...)
 	if err != nil {
@@ -77,6 +79,16 @@ func (r *Roll) read(kind Kind, entries []store.Entry, damaged func(error)) {
 				r.devices[user] = r.Devices[first : i+1 : i+1]
 				first = i + 1
 			}
+		}
+	case Usages:
+		r.usages = make(map[string]*Usage, len(entries))
+		records, errs := decodeEach[Usage](entries, usageVersion)
+		for i, e := range entries {
+			if errs[i] != nil {
+				damaged(errs[i])
+				continue
+			}
+			r.usages[e.Key[len(usagePrefix):]] = &records[i]
 		}
 	case DeviceCounts:
 		r.counts = make(map[string]int)
@@ -121,8 +133,25 @@ func (r *Roll) DevicesOf(user string) []*Device { return r.devices[user] }
 // DeviceCount returns how many devices a user has, of the kind DeviceCounts.
 func (r *Roll) DeviceCount(user string) int { return r.counts[user] }
 
-// decodeAll reads records, on all processors. Those that cannot be read are left out.
+// UsageOf returns what a device carried, of the kind Usages; nil: nothing.
+func (r *Roll) UsageOf(d *Device) *Usage { return r.usages[d.Key()] }
+
+// decodeAll reads records. Those that cannot be read are left out.
 func decodeAll[T any](entries []store.Entry, version int, damaged func(error)) []*T {
+	records, errs := decodeEach[T](entries, version)
+	good := make([]*T, 0, len(entries))
+	for i := range records {
+		if errs[i] != nil {
+			damaged(errs[i])
+			continue
+		}
+		good = append(good, &records[i])
+	}
+	return good
+}
+
+// decodeEach reads records, on all processors.
+func decodeEach[T any](entries []store.Entry, version int) ([]T, []error) {
 	records, errs := make([]T, len(entries)), make([]error, len(entries))
 	var all sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
@@ -134,13 +163,5 @@ func decodeAll[T any](entries []store.Entry, version int, damaged func(error)) [
 		})
 	}
 	all.Wait()
-	good := make([]*T, 0, len(entries))
-	for i := range records {
-		if errs[i] != nil {
-			damaged(errs[i])
-			continue
-		}
-		good = append(good, &records[i])
-	}
-	return good
+	return records, errs
 }

@@ -3,12 +3,13 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
 
+	encoder "github.com/go-json-experiment/json"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 	"github.com/spf13/cobra"
 
 	"culvert/access/users"
@@ -74,10 +75,18 @@ func warning(c *cobra.Command) func(error) {
 	return func(err error) { fmt.Fprintln(c.ErrOrStderr(), "warning:", err) }
 }
 
+// sameJSON has JSON written as encoding/json does, which takes three times as long.
+var sameJSON = jsonv1.DefaultOptionsV1()
+
 // print prints a value as JSON, or calls table to write what people read.
 func (a *accounts) print(c *cobra.Command, value any, table func(t *tabwriter.Writer)) error {
 	if a.asJSON {
-		return json.NewEncoder(c.OutOrStdout()).Encode(value)
+		text, err := encoder.Marshal(value, sameJSON)
+		if err != nil {
+			return err
+		}
+		_, err = c.OutOrStdout().Write(append(text, '\n'))
+		return err
 	}
 	b := bufio.NewWriterSize(c.OutOrStdout(), 64<<10) // a table is written a cell at a time
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)

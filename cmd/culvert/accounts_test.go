@@ -64,6 +64,8 @@ func TestAccounts(t *testing.T) {
 		{"device add pad --user bob --ipv4 10.8.0.254", "", "is the address of device alice/phone"},
 		{"device add pad --user bob", "", "<tls-crypt-v2>"},
 		{"device list", "", "alice  phone  active"},
+		{"device list", "", "!CERTIFICATE"},
+		{"device list --certificates", "", "valid, ends"},
 		{"device list --user bob", "", "!alice"},
 		{"device show pad --user bob", "", "common name:  pad.bob"},
 		{"device set pad --user bob --ipv4 10.8.0.99 --expires never", "", "pad of bob is changed: active, 10.8.0.99"},

@@ -14,41 +14,64 @@ import (
 func deviceListCommand() *cobra.Command {
 	var a accounts
 	var user string
+	var certificates bool
 	c := &cobra.Command{
 		Use:   "list --dir D",
 		Short: "List the devices of a server's users",
-		Long: `List the devices of a server's users, or of one. STATE is the device's own;
-CERTIFICATE is the state of its newest certificate, as culvert client list shows it
-under NAME.USER. IN is what came from the device, OUT what went to it.`,
+		Long: `List the devices of a server's users, or of one. STATE is the device's own. IN is what
+came from the device, OUT what went to it. With --user or --certificates, CERTIFICATE is
+the state of its newest certificate, as culvert client list shows it under NAME.USER.`,
 		Example: "  culvert device list --dir /etc/culvert --user alice",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			now := time.Now()
-			list := func(b *users.Book, devices []*users.Device) error {
-				all, err := listDevices(c, devices, a.dir, now)
-				if err != nil {
-					return err
-				}
-				if err := used(c, b, user, all); err != nil {
-					return err
-				}
-				return a.print(c, all, func(t *tabwriter.Writer) { printDevices(t, all) })
-			}
 			if user != "" {
-				return a.view(c, user, func(v *users.View, b *users.Book) error { return list(b, v.DevicesOf(user)) })
+				return a.view(c, user, func(v *users.View, b *users.Book) error {
+					all := deviceInfos(v.DevicesOf(user), now)
+					if err := used(c, b, user, all); err != nil {
+						return err
+					}
+					return a.printDevices(c, all, true, now)
+				})
 			}
-			return a.roll(c, func(r *users.Roll, b *users.Book) error { return list(b, r.Devices) }, users.Devices)
+			return a.roll(c, func(r *users.Roll, _ *users.Book) error {
+				all := deviceInfos(r.Devices, now)
+				for i, d := range r.Devices {
+					all[i].Usage = r.UsageOf(d)
+				}
+				return a.printDevices(c, all, certificates, now)
+			}, users.Devices, users.Usages)
 		},
 	}
 	a.flags(c, true)
 	c.Flags().StringVar(&user, "user", "", "list the devices of one user")
+	c.Flags().BoolVar(&certificates, "certificates", false, "read each device's certificate, too")
 	return c
 }
 
-func listDevices(c *cobra.Command, devices []*users.Device, dir string, now time.Time) ([]deviceInfo, error) {
+func deviceInfos(devices []*users.Device, now time.Time) []deviceInfo {
+	all := make([]deviceInfo, len(devices))
+	for i, d := range devices {
+		all[i] = deviceInfoOf(d, now)
+	}
+	return all
+}
+
+// printDevices prints devices, with their certificates or without.
+func (a *accounts) printDevices(c *cobra.Command, all []deviceInfo, certificates bool, now time.Time) error {
+	if certificates {
+		if err := certified(c, a.dir, all, now); err != nil {
+			return err
+		}
+	}
+	return a.print(c, all, func(t *tabwriter.Writer) { printDevices(t, all, certificates) })
+}
+
+// certified notes the states of devices' certificates.
+func certified(c *cobra.Command, dir string, all []deviceInfo, now time.Time) error {
 	known, problem, err := setup.Clients(dir, now)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if problem != "" {
 		fmt.Fprintln(c.ErrOrStderr(), "warning: the server does not use the revocation list:", problem)
@@ -57,25 +80,30 @@ func listDevices(c *cobra.Command, devices []*users.Device, dir string, now time
 	for i := range known {
 		certificates[known[i].Name] = &known[i]
 	}
-	all := make([]deviceInfo, len(devices))
-	for i, d := range devices {
-		all[i] = deviceInfoOf(d, now)
-		all[i].Certificate = certificates[d.CommonName]
+	for i := range all {
+		all[i].Certificate = certificates[all[i].CommonName]
 	}
-	return all, nil
+	return nil
 }
 
-func printDevices(t *tabwriter.Writer, all []deviceInfo) {
-	fmt.Fprintln(t, "USER\tNAME\tSTATE\tEXPIRES\tADDRESSES\tLAST SEEN\tIN\tOUT\tCERTIFICATE")
+func printDevices(t *tabwriter.Writer, all []deviceInfo, certificates bool) {
+	title := "USER\tNAME\tSTATE\tEXPIRES\tADDRESSES\tLAST SEEN\tIN\tOUT"
+	if certificates {
+		title += "\tCERTIFICATE"
+	}
+	fmt.Fprintln(t, title)
 	for _, d := range all {
-		certificate := "none"
-		if d.Certificate != nil {
-			certificate = fmt.Sprintf("%s, ends %s", d.Certificate.State, d.Certificate.Expires.Format(time.DateOnly))
+		in, out := d.carried()
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", d.User, d.Name, d.State, ends(d.Expires), d.addresses(), d.seen(), in, out)
+		switch {
+		case certificates && d.Certificate == nil:
+			fmt.Fprint(t, "\tnone")
+		case certificates:
+			fmt.Fprintf(t, "\t%s, ends %s", d.Certificate.State, d.Certificate.Expires.Format(time.DateOnly))
 			if d.Certificate.Ready != "" {
-				certificate += ", next profile waits"
+				fmt.Fprint(t, ", next profile waits")
 			}
 		}
-		in, out := d.carried()
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.User, d.Name, d.State, ends(d.Expires), d.addresses(), d.seen(), in, out, certificate)
+		fmt.Fprintln(t)
 	}
 }

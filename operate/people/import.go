@@ -20,8 +20,8 @@ type Imported struct{ Put, Deleted, Same int }
 
 // Import puts what Export wrote into a store that is empty, or, with replace, in the place
 // of what it holds. A text with a fault changes nothing, and the error names its lines.
-// Nor does one whose records this program cannot read. Somebody else who changes the store
-// meanwhile ends it.
+// Nor does one whose records this program cannot read. Somebody else who changes or removes
+// a record meanwhile ends it; what they add stays.
 //
 // All of it happens in one transaction where the store is Whole, as all are that a server's
 // directory has. Others change up to 500 records in one step, and when a step fails, those
@@ -43,7 +43,7 @@ func Import(ctx context.Context, s store.Store, name string, r io.Reader, replac
 	}
 	steps, done := plan(now.Entries, all)
 	if w, ok := s.(store.Whole); ok {
-		if _, err = w.CommitAll(ctx, atOnce(steps)); !errors.Is(err, store.ErrSteps) {
+		if _, err = w.CommitAll(ctx, atOnce(steps, now.Entries)); !errors.Is(err, store.ErrSteps) {
 			return imported(done, err)
 		}
 	}
@@ -55,10 +55,20 @@ func Import(ctx context.Context, s store.Store, name string, r io.Reader, replac
 	return done, nil
 }
 
-// atOnce is one transaction for all steps.
-func atOnce(steps []step) (t store.Txn) {
+// atOnce is one transaction for all steps, if all is still as it was read: what stays the
+// same, too, or a change made meanwhile would be passed over in silence.
+func atOnce(steps []step, read []store.Entry) (t store.Txn) {
+	held := make(map[string]bool)
 	for _, s := range steps {
 		t.If, t.Put, t.Delete = append(t.If, s.txn.If...), append(t.Put, s.txn.Put...), append(t.Delete, s.txn.Delete...)
+		for _, c := range s.txn.If {
+			held[c.Key] = true
+		}
+	}
+	for _, e := range read {
+		if !held[e.Key] {
+			t.If = append(t.If, store.Compare{Key: e.Key, Revision: e.Revision})
+		}
 	}
 	return t
 }

@@ -177,6 +177,37 @@ func TestOneStep(t *testing.T) {
 	}
 }
 
+// meddled is a store that somebody else changes as soon as it was listed.
+type meddled struct {
+	*memory.Store
+	change func()
+}
+
+func (m *meddled) List(ctx context.Context, prefixes ...string) (store.Snapshot, error) {
+	defer m.change()
+	return m.Store.List(ctx, prefixes...)
+}
+
+// TestReplaceMeanwhile: what somebody else changes while a text takes the place of a store
+// ends that, also where the text would have left it as it was.
+func TestReplaceMeanwhile(t *testing.T) {
+	const text = title + "1\nr/same 1\nr/set 1\n"
+	for _, key := range []string{"r/same", "r/set", "r/gone"} {
+		s := memory.New()
+		put(t, s, "r/gone")
+		if _, err := Import(t.Context(), s, "f", strings.NewReader(text), true); err != nil {
+			t.Fatal(err)
+		}
+		put(t, s, "r/set")
+		put(t, s, "r/gone")
+		m := &meddled{s, func() { put(t, s, key) }}
+		done, err := Import(t.Context(), m, "f", strings.NewReader(text), true)
+		if !errors.As(err, new(*store.ConflictError)) || !strings.Contains(err.Error(), key+" was changed by somebody else meanwhile; nothing was changed: run it again") || done != (Imported{}) {
+			t.Errorf("%s: %+v, %v", key, done, err)
+		}
+	}
+}
+
 // TestBackup: a copy that is made while the server runs is a store, and replaces no file.
 func TestBackup(t *testing.T) {
 	dir := directory(t)

@@ -160,13 +160,18 @@ func (s *Store) List(ctx context.Context, prefixes ...string) (snap store.Snapsh
 			return err
 		}
 		c := tx.Bucket(entries).Cursor()
+		var room []byte // for the next values: many are copied at once
 		for _, prefix := range prefixes {
 			for key, kept := c.Seek([]byte(prefix)); key != nil && strings.HasPrefix(string(key), prefix); key, kept = c.Next() {
-				e, err := s.entry(key, kept)
+				at, value, err := s.parse(key, kept)
 				if err != nil {
 					return err
 				}
-				snap.Entries = append(snap.Entries, e)
+				if cap(room)-len(room) < len(value) {
+					room = make([]byte, 0, max(len(value), min(2*cap(room), 64<<10), 4<<10))
+				}
+				room = append(room, value...)
+				snap.Entries = append(snap.Entries, store.Entry{Key: string(key), Value: room[len(room)-len(value) : len(room) : len(room)], Revision: at})
 			}
 		}
 		return nil
