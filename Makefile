@@ -141,8 +141,8 @@ deps: ## the programs that tests run, on Debian
 # How often the store's writer is killed.
 KILLS ?= 1000
 
-soak: ## what takes long: a thousand kill -9 of a program that writes to the store
-	CULVERT_KILLS=$(KILLS) $(GO) test -vet=off -count=1 -timeout 60m -v -run TestKilled ./store/bolt
+soak: ## what takes long: a thousand kill -9 of programs and servers that write to the store
+	CULVERT_KILLS=$(KILLS) $(GO) test -vet=off -count=1 -timeout 60m -v -run TestKilled ./store/bolt ./operate/people
 
 clean: ## what was built
 	rm -rf bin lab/interop/out
