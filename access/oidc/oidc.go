@@ -40,8 +40,10 @@ type Options struct {
 	// in one of these groups of the provider.
 	AdmitAny bool
 	Admit    []string
-	Known    func(user string) bool // reports whether the server knows a user
-	Roots    *x509.CertPool         // authorities of the provider's certificate; nil: this machine's
+	// Known reports whether the server knows a user by itself: not only because they came in by
+	// this source before.
+	Known func(user string) bool
+	Roots *x509.CertPool // authorities of the provider's certificate; nil: this machine's
 	// Dial connects to the provider; nil: net.Dialer does.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Base is the address of the server's web pages, such as https://vpn.example.org:8443.
@@ -123,7 +125,7 @@ func (s *Source) admits(p auth.Person) error {
 		}
 	}
 	return &auth.RefusedError{
-		Reason: "the provider's user " + p.Name + " is not known here, and oidc-admit lets in nobody of that kind",
+		Reason: "the provider's user " + p.Name + " is not known here, but by what oidc-admit may have said before, and it lets in nobody of that kind",
 		Told:   "you are not known here as " + p.Name + "; ask who runs this server",
 	}
 }

@@ -29,7 +29,7 @@ func (c *Checker) keep(ctx context.Context, l *login) error {
 			return nil
 		}
 	}
-	next := users.User{Name: p.Name, Source: l.origin, Created: c.o.Now().UTC()}
+	next := users.User{Name: p.Name, Source: l.origin, Came: true, Created: c.o.Now().UTC()}
 	if u != nil {
 		next = *u
 	}

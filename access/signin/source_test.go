@@ -82,7 +82,7 @@ func TestDirectoryUser(t *testing.T) {
 			synctest.Wait()
 		}
 		u := w.user("frida")
-		if u.Source != "ldap" || u.Subject != "id-1" || u.FullName != "Frida_F." || !slices.Equal(u.Groups, []string{"crew"}) {
+		if u.Source != "ldap" || !u.Came || u.Subject != "id-1" || u.FullName != "Frida_F." || !slices.Equal(u.Groups, []string{"crew"}) {
 			t.Errorf("%+v", u)
 		}
 		frida := d.people["frida secret"]

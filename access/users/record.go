@@ -55,6 +55,8 @@ type User struct {
 	// Source is where the user is known: "" here, else the name of a directory such as
 	// ldap, radius or oidc, which alone says who the user is.
 	Source string `json:"source,omitempty"`
+	// Came: the user is here because Source let them in, and nobody added them.
+	Came bool `json:"came,omitempty"`
 	// Gone is why Source says that the user may not come in any more; "": it does not.
 	Gone string `json:"gone,omitempty"`
 	// Subject is the user's lasting name in Source (OpenID Connect's sub).
@@ -71,12 +73,13 @@ func (u *User) SetPassword(hash string, now time.Time) {
 }
 
 // SetSource has a user be known elsewhere from now on: the next of that name who signs in
-// there is the user. "": here. What was known of them before by another source, and a
+// there is the user. "": here. They are here then as one who was added. What was known of them before by another source, and a
 // password, are gone.
 func (u *User) SetSource(source string, now time.Time) error {
 	if source != "" && !slices.Contains(Sources, source) {
 		return fmt.Errorf("source %q: expected local or one of %s", source, strings.Join(Sources, ", "))
 	}
+	u.Came = false
 	if u.Source == source {
 		return nil
 	}

@@ -22,8 +22,11 @@ func browsing(c *config.Config, r roles, a *accounts.Accounts, note func(audit.E
 	return oidc.New(oidc.Options{
 		Issuer: o.Issuer, ClientID: o.Client, ClientSecret: strings.TrimSpace(secret), Scopes: o.Scopes,
 		UserClaim: o.UserClaim, UserDomain: o.UserDomain, GroupsClaim: o.GroupsClaim, AdmitAny: o.AdmitAny, Admit: o.Admit,
-		Known: func(name string) bool { return a.Directory.View().User(name) != nil },
-		Base:  c.Server.Web.URL, Log: r.log, Dial: dialer(c),
+		Known: func(name string) bool {
+			u := a.Directory.View().User(name)
+			return u != nil && !u.Came
+		},
+		Base: c.Server.Web.URL, Log: r.log, Dial: dialer(c),
 		Refused: func(f oidc.Refusal) { note(accounts.EntryOfPage(f)) },
 	})
 }
