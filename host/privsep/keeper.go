@@ -29,7 +29,7 @@ type Keeper struct {
 	anew    chan struct{}      // the worker asks for another in its place
 	gone    chan struct{}      // closed when the worker is
 
-	listing sync.Mutex // calls of reads.Lists
+	listing sync.Mutex // calls of reads.Lists and Renew
 
 	mu      sync.Mutex
 	device  string // the only one it may have changed
@@ -224,6 +224,17 @@ func (k *Keeper) Record(line []byte, _ *Empty) error {
 		return fmt.Errorf("expected a line of at most %d bytes", maxLine)
 	}
 	return k.options.Record(line)
+}
+
+// Renew writes a client's next certificate into its profile, one at a time.
+func (k *Keeper) Renew(r RenewRequest, _ *Empty) error {
+	renew := k.reads.Load().Renew
+	if renew == nil {
+		return errors.New("the profile's certificate is not renewed here")
+	}
+	k.listing.Lock()
+	defer k.listing.Unlock()
+	return renew(r.Own, r.Next, r.Key)
 }
 
 // Failed takes the reason why the worker ends.

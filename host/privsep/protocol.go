@@ -64,6 +64,9 @@ type ReadResult struct {
 	Missing bool
 }
 
+// RenewRequest asks for what a client's profile is to hold; see Reads.Renew.
+type RenewRequest struct{ Own, Next, Key []byte }
+
 // ProgramRequest asks for a run of a program of the configuration.
 type ProgramRequest struct {
 	Directive string

@@ -59,6 +59,9 @@ type Reads struct {
 	PAM []pam.Asker
 	// File reads a file of the configuration, and refuses others; nil: all.
 	File func(name string) ([]byte, error)
+	// Renew writes a client's next certificate into its profile, as profile.Keeper; nil: it
+	// is not renewed.
+	Renew func(own, next, key []byte) error
 }
 
 // Run starts this program again as a worker and keeps it until it ends, which it

@@ -110,6 +110,11 @@ func (w *Worker) read(name string) ([]byte, error) {
 	return r.Text, err
 }
 
+// Renew has the keeper write a client's next certificate into its profile; see Reads.Renew.
+func (w *Worker) Renew(own, next, key []byte) error {
+	return w.client.Call(service+".Renew", RenewRequest{own, next, key}, &Empty{})
+}
+
 // Local reports this process's name for the command line to the keeper.
 func (w *Worker) Local(name string) error {
 	return w.client.Call(service+".Local", name, &Empty{})

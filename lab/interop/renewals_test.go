@@ -114,6 +114,20 @@ func certificateOf(t *testing.T, profile string) *x509.Certificate {
 	return certs[0]
 }
 
+// openDir is a directory that every user can look into.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "culvert-verify")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // announcedAt checks that a server says that the phone's certificate ends, and has its next
 // profile ready; that of the laptop, if it was not faster to get its certificate itself.
 func announcedAt(t *testing.T, s *netns, server *process, dir, state string) {
@@ -133,7 +147,8 @@ func announcedAt(t *testing.T, s *netns, server *process, dir, state string) {
 // TestRenewedInUse: while stock and our clients are connected to a server whose worker has
 // no rights, its certificate and its revocation list become due. Both are renewed, the
 // clients see the new certificate when their keys are renewed, and not a packet is lost.
-// The certificate of our client, a user's device, is due, too: it is renewed over the session,
+// The certificate of our client, a user's device, is due, too: it is renewed over the session
+// of a worker without rights,
 // which goes on, as a device's, and the server sees it when the keys are renewed. The stock
 // client is told nothing of it. Its end is announced, with its next profile ready.
 // Then a client in full stream is revoked, and is out at once.
@@ -151,12 +166,15 @@ func TestRenewedInUse(t *testing.T) {
 	for c, name := range map[*netns]string{phone: "phone", laptop: "laptop.alice"} {
 		made := filepath.Join(c.dir, name+".ovpn")
 		s.output(append(append([]string{culvert(t)}, add[c]...), "--dir", dir, "-o", made)...)
-		script := filepath.Join(c.dir, "verify")
+		script := filepath.Join(openDir(t), "verify")
 		if err := os.WriteFile(script, []byte("#!/bin/sh\n[ \"$1\" != 0 ] || echo \"the server shows $tls_serial_0\"\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		text := strings.ReplaceAll(string(mustBytes(t, made)), way[phone].b4.String(), way[c].b4.String())
 		text = shortenClient(t, dir, name, text)
+		if c == laptop {
+			text += "\nuser nobody\n" // its keeper writes the profile
+		}
 		profile[c] = c.file("made.ovpn", text+"\nreneg-sec 5 5\nscript-security 2\ntls-verify "+script+"\nverb 4\n")
 	}
 	first := shorten(t, dir)

@@ -78,7 +78,7 @@ type failure struct {
 
 // step does what is due, and returns how long to wait for the next one.
 func (w *watch) step() time.Duration {
-	now, wait := w.Now(), look
+	now, wait := w.Now().Round(0), look // by the clock alone, which may have been set
 	for _, l := range setup.Lastings(w.Dir) {
 		if !w.used(l) {
 			continue

@@ -80,6 +80,9 @@ func reads(c *config.Config, own privsep.Reads, more map[string]bool) privsep.Re
 	if c.Process.Chroot != "" {
 		return own
 	}
+	if r, _ := profile.NewRenewing(c); c.Pull && r != nil {
+		own.Renew = r.Keep
+	}
 	lists := profile.ListFiles(c)
 	own.Lists = lists.Read
 	own.File = func(name string) ([]byte, error) {

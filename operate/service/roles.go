@@ -173,6 +173,9 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 	if c.Process.Chroot != "" {
 		o.Opened, o.Ready = nil, r.whenUp()
 	}
+	if r.worker != nil {
+		o.Renew = r.worker.Renew
+	}
 	p := r.process()
 	p.Reserved = reserved
 	cl, err := backend.NewClient(c, o, p)

@@ -55,6 +55,9 @@ type Options struct {
 	// Lists is where revocation lists are read from again; nil: from the files
 	// of the configuration.
 	Lists crl.Source
+	// Renew has another process write the next certificate into the profile; nil: this one
+	// does.
+	Renew profile.Keeper
 	// Programs runs ipchange; nil: nobody does. Those of the adapter are Open's.
 	Programs bringup.Programs
 	// Reload has the configuration read again, for `remap-usr1 SIGHUP`; nil: nobody does.
@@ -127,8 +130,13 @@ type Client struct {
 	twins    twins
 	best     *best // nil: remotes are tried in their order
 	adopting adopting
-	renewing *profile.Renewing  // of the certificate; nil: it cannot be renewed; owned by Run
-	status   profile.StatusFile // owned by Run
+	// renewing renews the certificate; nil: it cannot be renewed, for the reason unrenewed.
+	// endSaid is the serial number of the last one of which it was said that it ends. Run owns
+	// them.
+	renewing  *profile.Renewing
+	unrenewed string
+	endSaid   string
+	status    profile.StatusFile // owned by Run
 }
 
 // New makes a client. It checks the whole configuration, so that faults are
@@ -138,7 +146,9 @@ func New(c *config.Config, o Options) (*Client, error) {
 		return nil, errors.New("this configuration has no `client` (or `pull`) line: it is for a server, or for one of two paired hosts")
 	}
 	cl := &Client{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words), dialer: reach.Dialer{Listen: o.Listen, Dial: o.Dial, Ask: o.Ask, Asker: o.Asker},
-		renewing: profile.NewRenewing(c), ended: make(chan error, 1), restarts: make(restarts, 1), moved: make(moves, 1), mover: newMover()}
+		ended: make(chan error, 1), restarts: make(restarts, 1), moved: make(moves, 1), mover: newMover()}
+	cl.renewing, cl.unrenewed = profile.NewRenewing(c)
+	cl.renewing.By(o.Renew)
 	if err := unlock(c, o); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"culvert/access/pki"
 	"culvert/internal/printable"
 	"culvert/role/event"
 	"culvert/role/profile"
@@ -15,7 +16,7 @@ import (
 // tellRenewal has sessions say that the certificate of the configuration can be renewed
 // over them.
 func tellRenewal(s *profile.Settings) {
-	if profile.NewRenewing(s.Config) != nil {
+	if r, _ := profile.NewRenewing(s.Config); r != nil {
 		negotiate.TellRenewal(s.Session.PeerInfo)
 	}
 }
@@ -61,7 +62,12 @@ func certificate(a *attempt, text string) {
 // shownAgain drops the copy of a renewed profile, once the server has seen its certificate.
 func shownAgain(a *attempt, e session.Event) {
 	switch e.(type) {
-	case session.Established, session.Rekeyed:
+	case session.Established:
+		if a.renewing == nil {
+			sayEnding(a)
+		}
+	case session.Rekeyed:
+		sayEnding(a) // the server had its time
 	default:
 		return
 	}
@@ -70,5 +76,17 @@ func shownAgain(a *attempt, e session.Event) {
 	}
 	if err := a.renewing.Used(time.Now()); err != nil {
 		a.emit(event.Remark{Text: "the copy of the profile from before its certificate was renewed cannot be removed", Err: err})
+	}
+}
+
+// sayEnding says once for each certificate that it ends soon and is not renewed.
+func sayEnding(a *attempt) {
+	own := a.settings.Own()
+	if own == nil || a.endSaid == pki.SerialHex(own.Leaf) {
+		return
+	}
+	if text := profile.Ending(own.Leaf, a.unrenewed, time.Now()); text != "" {
+		a.endSaid = pki.SerialHex(own.Leaf)
+		a.emit(event.Remark{Text: text})
 	}
 }

@@ -2,10 +2,15 @@ package profile
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,7 +54,10 @@ func TestRenewing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := NewRenewing(c)
+	r, why := NewRenewing(c)
+	if r == nil {
+		t.Fatal(why)
+	}
 	request, err := r.Request(&id)
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +140,7 @@ func TestRenewingRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, der := range map[string][]byte{"for another key": certs[0].Raw, "the one before": id.Leaf.Raw, "nothing": nil, "rubbish": []byte("x"), "long": make([]byte, maxRenewed+1)} {
-		r := NewRenewing(c)
+		r, _ := NewRenewing(c)
 		if _, err := r.Request(&id); err != nil {
 			t.Fatal(err)
 		}
@@ -142,5 +150,158 @@ func TestRenewingRefuses(t *testing.T) {
 	}
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, before) {
 		t.Errorf("the profile was changed: %v", err)
+	}
+}
+
+// TestNotRenewing: where a certificate cannot be renewed over its session, it is said why.
+func TestNotRenewing(t *testing.T) {
+	path, c, _ := renewal(t)
+	block, _ := pem.Decode(c.Trust.Key.Text)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	locked, err := pki.EncryptKey(key.(crypto.Signer), []byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(*config.Config){
+		"`pkcs12`":                  func(c *config.Config) { c.Trust.PKCS12 = new(config.File) },
+		"has none":                  func(c *config.Config) { c.Trust.Cert = nil },
+		"`management-external-key`": func(c *config.Config) { c.Trust.Key = nil },
+		"files of their own":        func(c *config.Config) { c.Trust.Key = &config.File{Name: "key"} },
+		"has a passphrase":          func(c *config.Config) { c.Trust.AskPass = new(config.File) },
+		"`chroot`":                  func(c *config.Config) { c.Process.Chroot = "/var/empty" },
+	} {
+		other := *c
+		change(&other)
+		if r, why := NewRenewing(&other); r != nil || !strings.Contains(why, want) {
+			t.Errorf("%q, want %q", why, want)
+		}
+	}
+	// A passphrase that the user gave meanwhile.
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Replace(text, c.Trust.Key.Text, locked, 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r, why := NewRenewing(c); r != nil || why != lockedKey {
+		t.Errorf("%q", why)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if r, why := NewRenewing(c); r != nil || !strings.Contains(why, "regular file") {
+		t.Errorf("%q", why)
+	}
+}
+
+// TestEnding: it is said within the last 30 days only.
+func TestEnding(t *testing.T) {
+	now := time.Now()
+	for left, want := range map[time.Duration]bool{31 * day: false, 29 * day: true, time.Hour: true, -time.Hour: false} {
+		own := &x509.Certificate{NotAfter: now.Add(left)}
+		if text := Ending(own, "its key has a passphrase", now); (text != "") != want || want && (!strings.Contains(text, dateOf(own.NotAfter)) || !strings.Contains(text, "its key has a passphrase; ask")) {
+			t.Errorf("%v left: %q", left, text)
+		}
+	}
+	if text := Ending(&x509.Certificate{NotAfter: now.Add(day)}, "", now); !strings.Contains(text, "the server has not") {
+		t.Error(text)
+	}
+}
+
+// TestRenewingKept: a process with rights writes what one without them asks for: a
+// certificate of its name and that one's key, and nothing else.
+func TestRenewingKept(t *testing.T) {
+	path, c, ca := renewal(t)
+	id, err := pki.ParseIdentity(c.Trust.Cert.Text, c.Trust.Key.Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keeper, _ := NewRenewing(c)
+	var asked [][]byte
+	r, _ := NewRenewing(c)
+	r.By(func(own, next, key []byte) error {
+		asked = [][]byte{own, next, key}
+		return keeper.Keep(own, next, key)
+	})
+	request, err := r.Request(&id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := ca.Certify(rand.Reader, time.Now(), id.Leaf, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certs, err := pki.ParseCertificates(pair.CertPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Take(&id, certs[0].Raw, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	own, next, key := asked[0], asked[1], asked[2]
+	text, err := os.ReadFile(path)
+	if err != nil || !bytes.Contains(text, pair.CertPEM) || !bytes.Contains(text, key) {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	other, err := ca.IssueClient(rand.Reader, time.Now(), "another", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	another, err := pki.ParseCertificates(other.CertPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, ask := range map[string][3][]byte{
+		"of before":    {own, next, key},
+		"another name": {next, another[0].Raw, other.KeyPEM},
+		"another key":  {next, next, other.KeyPEM},
+		"no key":       {next, next, nil},
+		"rubbish":      {[]byte("x"), next, key},
+	} {
+		if keeper.Keep(ask[0], ask[1], ask[2]) == nil {
+			t.Errorf("%s: written", what)
+		}
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, text) {
+		t.Errorf("%v\n%s", err, after)
+	}
+	if err := keeper.Keep(nil, nil, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path + beforeSuffix); err == nil {
+		t.Error("the copy stays")
+	}
+}
+
+// TestRenewingKeepsLines: a key with lines of a configuration around it brings none of them
+// into the profile.
+func TestRenewingKeepsLines(t *testing.T) {
+	path, c, ca := renewal(t)
+	id, err := pki.ParseIdentity(c.Trust.Cert.Text, c.Trust.Key.Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, key, err := pki.NewRequest(rand.Reader, "phone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := ca.Certify(rand.Reader, time.Now(), id.Leaf, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certs, err := pki.ParseCertificates(pair.CertPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _ := NewRenewing(c)
+	if err := r.Keep(id.Leaf.Raw, certs[0].Raw, slices.Concat([]byte("</key>\nup /tmp/evil\n<key>\n"), key, []byte("</key>\nup /tmp/evil\n"))); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(path); err != nil || bytes.Contains(text, []byte("evil")) {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
