@@ -45,7 +45,7 @@ func parseSpan(words []string) (s Span, err error) {
 		return s, fmt.Errorf("%d words", len(words))
 	}
 	times := words[len(words)-1]
-	days := "sun-sat"
+	days := "mon-sun"
 	if len(words) == 2 {
 		days = words[0]
 	}
@@ -132,7 +132,7 @@ func (h Hours) String() string {
 
 // dayText writes the days, which follow each other.
 func (s Span) dayText() string {
-	first, last := 0, 6
+	first, last := 1, 0
 	for i := range 7 {
 		if s.Days[i] && !s.Days[(i+6)%7] {
 			first = i

@@ -54,6 +54,11 @@ func TestHours(t *testing.T) {
 	if got := h.String(); got != "mon-fri 08:00-18:00, sat 22:00-02:00" {
 		t.Errorf("written: %q", got)
 	}
+	for text, want := range map[string]string{"mon-sun 08:00-18:00": "mon-sun 08:00-18:00", "08:00-18:00": "mon-sun 08:00-18:00", "sun-sat 08:00-18:00": "mon-sun 08:00-18:00"} {
+		if h, err := ParseHours(text); err != nil || h.String() != want {
+			t.Errorf("%q is written %q, %v", text, h, err)
+		}
+	}
 	for at, want := range map[string]bool{
 		"2026-11-27 08:00": true, "2026-11-27 07:59": false, "2026-11-27 17:59": true, "2026-11-27 18:00": false, // Friday
 		"2026-11-28 12:00": false, "2026-11-28 22:00": true, "2026-11-29 01:59": true, "2026-11-29 02:00": false,

@@ -272,7 +272,7 @@ func (s serverKeys) clientsCheck() inspection {
 			n.problem("revoked clients are not shut out: "+problem, "", "culvert client list --dir "+shell(s.Dir))
 		}
 		for _, c := range list {
-			mend := setup.RenewCommand(s.Dir, c.Name)
+			mend := c.Renew(s.Dir)
 			switch c.State {
 			case setup.Expired:
 				n.warning(fmt.Sprintf("the certificate of client %s has ended, and it is not let in", c.Name), "ended "+day(c.Expires), mend)

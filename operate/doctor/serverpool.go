@@ -134,7 +134,8 @@ func (s *server) profilesCheck() inspection {
 // compare notes what in a profile does not lead to this server.
 func (s *server) compare(n *notes, name string, c *config.Config) {
 	client := strings.TrimSuffix(filepath.Base(name), ".ovpn")
-	anew := fmt.Sprintf("culvert client renew %s --dir %s -o %s", shell(client), shell(s.Dir), shell(client+"-new.ovpn"))
+	device, authorities, _ := ownOf(c)
+	anew := setup.RenewCommand(s.Dir, client, device != nil && pki.IsDevice(device))
 	wrong := func(text, evidence string) { n.problem("profile "+name+": "+text, evidence, anew) }
 	if !s.leadsHere(c) {
 		var to []string
@@ -151,7 +152,6 @@ func (s *server) compare(n *notes, name string, c *config.Config) {
 		wrong("its control channel is protected by "+theirs+", and the server takes "+ours, "")
 	}
 	own, _ := s.own()
-	_, authorities, _ := ownOf(c)
 	if own != nil && len(authorities) > 0 && !issued(authorities, own) {
 		wrong("its authority has not signed the server's certificate", fmt.Sprintf("authority %q, server's issuer %q", authorities[0].Subject, own.Issuer))
 	}

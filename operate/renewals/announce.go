@@ -110,7 +110,7 @@ func (w *watch) command(name string, p people) string {
 	if d := p.device(name); d != nil {
 		return setup.RenewDeviceCommand(w.Dir, d.Name, d.User)
 	}
-	return setup.RenewCommand(w.Dir, name)
+	return setup.RenewCommand(w.Dir, name, false)
 }
 
 // link is what hands a device's new profile over by a link; "" if the server has no pages

@@ -286,7 +286,7 @@ func TestAuthorityShowsEnds(t *testing.T) {
 		t.Error(text)
 	}
 	now, day := c.Expires.AddDate(0, 0, -29), c.Expires.UTC().Format(time.DateOnly)
-	if text := shows(now); !strings.Contains(text, "certificates of 1 clients end within 30 days:\n  phone, on "+day+"; for a new profile: "+RenewCommand(dir, "phone")+"\n") {
+	if text := shows(now); !strings.Contains(text, "certificates of 1 clients end within 30 days:\n  phone, on "+day+"; for a new profile: "+RenewCommand(dir, "phone", false)+"\n") {
 		t.Error(text)
 	}
 	if err := MakeReady(dir, c.Expires); err != nil {

@@ -34,7 +34,7 @@ func ending(dir string, now time.Time) ([]EndingClient, error) {
 	list := []EndingClient{}
 	for _, c := range clients {
 		if c.State == Expiring {
-			list = append(list, EndingClient{c.Name, c.Expires, c.Ready, c.renew(dir)})
+			list = append(list, EndingClient{c.Name, c.Expires, c.Ready, c.Renew(dir)})
 		}
 	}
 	return list, err

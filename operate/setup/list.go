@@ -41,14 +41,8 @@ type ClientInfo struct {
 	device bool // of a user
 }
 
-// renew is the command that makes the client's new profile.
-func (c ClientInfo) renew(dir string) string {
-	device, user, _ := strings.Cut(c.Name, ".") // a device's name has no dot
-	if c.device && user != "" {
-		return RenewDeviceCommand(dir, device, user)
-	}
-	return RenewCommand(dir, c.Name)
-}
+// Renew is the command that makes the client's new profile.
+func (c ClientInfo) Renew(dir string) string { return RenewCommand(dir, c.Name, c.device) }
 
 // InUse is the serial number of the newest certificate that the client was given.
 func (c ClientInfo) InUse() string {

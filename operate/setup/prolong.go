@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"culvert/access/pki"
@@ -49,8 +50,13 @@ func IsMade(dir string) bool {
 	return err == nil
 }
 
-// RenewCommand is the command that makes a client's new profile.
-func RenewCommand(dir, name string) string {
+// RenewCommand is the command that makes the new profile of a client, which may be a user's
+// device.
+func RenewCommand(dir, name string, isDevice bool) string {
+	device, user, _ := strings.Cut(name, ".") // a device's name has no dot
+	if isDevice && user != "" {
+		return RenewDeviceCommand(dir, device, user)
+	}
 	return fmt.Sprintf("culvert client renew %s --dir %s -o %[1]s.ovpn", name, shell(dir))
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"culvert/access/pki"
@@ -57,8 +56,7 @@ func (o RenewClientOptions) renew() (*Renewal, error) {
 	}
 	defer unlock()
 	if pki.IsDevice(before[0]) && !o.Device {
-		device, user, _ := strings.Cut(o.Name, ".") // a device's name has no dot
-		return nil, fmt.Errorf("%s is a user's device, whose certificates and profiles say so; run: %s", o.Name, RenewDeviceCommand(o.Dir, device, user))
+		return nil, fmt.Errorf("%s is a user's device, whose certificates and profiles say so; run: %s", o.Name, RenewCommand(o.Dir, o.Name, true))
 	}
 	if err := o.checkOut(s); err != nil {
 		return nil, err
