@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"text/tabwriter"
 	"time"
 
@@ -36,8 +37,13 @@ func (a *accounts) flags(c *cobra.Command, prints bool) {
 	c.MarkFlagRequired("dir")
 }
 
+// collects is by how much memory may grow before it is collected, in percent of what is in
+// use: a command ends soon, and lists of all users are read and written faster so.
+const collects = 400
+
 // book calls f with the directory's book.
 func (a *accounts) book(c *cobra.Command, f func(ctx context.Context, b *users.Book) error) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(collects))
 	s, err := openStore(a.dir)
 	if err != nil {
 		return err
