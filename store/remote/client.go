@@ -198,6 +198,9 @@ func (s *Store) ask(ctx context.Context, what string, txn []byte) (a reply, err 
 
 // open sends a request and returns the body of its answer, to be ended.
 func (s *Store) open(ctx context.Context, what string, txn []byte) (body io.Reader, end func(), err error) {
+	if s.closed.Err() != nil {
+		return nil, nil, store.ErrClosed
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
