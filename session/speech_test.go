@@ -23,11 +23,7 @@ func readsAsOpenVPN(reader *end) func(*end) {
 // TestToldWhileRenewing: whatever moment of a renewal it is, and whoever began it, the
 // client hears what the server says.
 func TestToldWhileRenewing(t *testing.T) {
-	const trip = 10 * time.Millisecond
-	tellings := map[string]struct {
-		tell  func(*pair)
-		heard func(*pair) bool
-	}{
+	tellings := map[string]telling{
 		"shut out": {
 			func(p *pair) { p.server.ShutOut(p.now, "disabled") },
 			func(p *pair) bool {
@@ -64,31 +60,52 @@ func TestToldWhileRenewing(t *testing.T) {
 			},
 		},
 	}
-	for name, telling := range tellings {
-		for _, server := range []bool{false, true} {
-			for _, asks := range []bool{false, true} {
-				for after := -2 * trip; after < 14*trip; after += trip {
-					t.Run(fmt.Sprintf("%s/server begins %v/asks %v/%v", name, server, asks, after), func(t *testing.T) {
-						p := newPair(t, path{delay: trip}, func(client, by *Config, _ *wrap.Armour) {
-							by.Reauthenticate = asks
-							if server {
-								client = by
-							}
-							client.RenegAfter = time.Minute
-						})
-						p.run(time.Second, p.established)
-						p.meddle = readsAsOpenVPN(p.client)
-						begins := p.now.Add(time.Minute)
-						p.pass(begins.Add(after).Sub(p.now))
-						telling.tell(p)
-						if asks {
-							p.pass(10 * trip)
-							p.server.Readmit(p.now, 1)
-						}
-						p.run(time.Second, func() bool { return telling.heard(p) })
-					})
-				}
+	for name, w := range tellings {
+		for _, r := range []renewed{{}, {asks: true}, {server: true}, {server: true, asks: true}} {
+			for after := -2 * trip; after < 14*trip; after += trip {
+				t.Run(fmt.Sprintf("%s/server begins %v/asks %v/%v", name, r.server, r.asks, after), func(t *testing.T) {
+					w.at(t, path{delay: trip}, r, after, time.Second)
+				})
+				t.Run(fmt.Sprintf("%s/server begins %v/asks %v/%v/with loss", name, r.server, r.asks, after), func(t *testing.T) {
+					w.at(t, path{delay: trip, jitter: 2 * trip, loss: 0.2, duplicate: 0.1}, r, after, 50*time.Second)
+				})
 			}
 		}
 	}
+}
+
+// trip is how long a packet takes.
+const trip = 10 * time.Millisecond
+
+// telling is something that a server says.
+type telling struct {
+	tell  func(*pair)
+	heard func(*pair) bool
+}
+
+// renewed is how keys are renewed: who begins, and whether the server decides anew.
+type renewed struct{ server, asks bool }
+
+// at has a server say it some time after its client's keys begin to be renewed, and fails if
+// that is not heard in time.
+func (w telling) at(t *testing.T, over path, r renewed, after, limit time.Duration) {
+	p := newPair(t, over, func(client, by *Config, _ *wrap.Armour) {
+		by.Reauthenticate = r.asks
+		if r.server {
+			client = by
+		}
+		client.RenegAfter = time.Minute
+	})
+	p.run(30*time.Second, p.established)
+	p.meddle = readsAsOpenVPN(p.client)
+	p.pass(time.Minute + after)
+	w.tell(p)
+	p.pass(10 * trip)
+	p.run(limit, func() bool {
+		if r.asks {
+			p.server.Readmit(p.now, 1) // once it does
+			p.turn(p.server)
+		}
+		return w.heard(p)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -42,6 +43,30 @@ func renewal(t *testing.T) (path string, c *config.Config, ca *pki.Authority) {
 	return path, c, ca
 }
 
+// certified has a renewal ask for a certificate, and the authority give one.
+func certified(t *testing.T, ca *pki.Authority, own *tls.Certificate, r *Renewing) (pair pki.Pair, der []byte) {
+	t.Helper()
+	request, err := r.Request(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certificate(t, ca, own, request)
+}
+
+// certificate is what the authority gives for a request.
+func certificate(t *testing.T, ca *pki.Authority, own *tls.Certificate, request []byte) (pair pki.Pair, der []byte) {
+	t.Helper()
+	pair, err := ca.Certify(rand.Reader, time.Now(), own.Leaf, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certs, err := pki.ParseCertificates(pair.CertPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair, certs[0].Raw
+}
+
 // TestRenewing: a certificate for a key made here takes the place of the one before in the
 // profile, of which all else stays, and a copy stays until the new one was used.
 func TestRenewing(t *testing.T) {
@@ -58,19 +83,8 @@ func TestRenewing(t *testing.T) {
 	if r == nil {
 		t.Fatal(why)
 	}
-	request, err := r.Request(&id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := ca.Certify(rand.Reader, time.Now(), id.Leaf, request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certs, err := pki.ParseCertificates(pair.CertPEM)
-	if err != nil {
-		t.Fatal(err)
-	}
-	next, err := r.Take(&id, certs[0].Raw, time.Now())
+	_, der := certified(t, ca, &id, r)
+	next, err := r.Take(&id, der, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +113,7 @@ func TestRenewing(t *testing.T) {
 	if kept, err := os.ReadFile(path + beforeSuffix); err != nil || !bytes.Equal(kept, before) {
 		t.Errorf("the copy differs: %v", err)
 	}
-	if _, err := r.Take(&id, certs[0].Raw, time.Now()); err == nil {
+	if _, err := r.Take(&id, der, time.Now()); err == nil {
 		t.Error("taken twice")
 	}
 	if err := r.Used(time.Now()); err != nil {
@@ -227,19 +241,8 @@ func TestRenewingKept(t *testing.T) {
 		asked = [][]byte{own, next, key}
 		return keeper.Keep(own, next, key)
 	})
-	request, err := r.Request(&id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := ca.Certify(rand.Reader, time.Now(), id.Leaf, request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certs, err := pki.ParseCertificates(pair.CertPEM)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.Take(&id, certs[0].Raw, time.Now()); err != nil {
+	pair, der := certified(t, ca, &id, r)
+	if _, err := r.Take(&id, der, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	own, next, key := asked[0], asked[1], asked[2]
@@ -289,16 +292,9 @@ func TestRenewingKeepsLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := ca.Certify(rand.Reader, time.Now(), id.Leaf, request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certs, err := pki.ParseCertificates(pair.CertPEM)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, der := certificate(t, ca, &id, request)
 	r, _ := NewRenewing(c)
-	if err := r.Keep(id.Leaf.Raw, certs[0].Raw, slices.Concat([]byte("</key>\nup /tmp/evil\n<key>\n"), key, []byte("</key>\nup /tmp/evil\n"))); err != nil {
+	if err := r.Keep(id.Leaf.Raw, der, slices.Concat([]byte("</key>\nup /tmp/evil\n<key>\n"), key, []byte("</key>\nup /tmp/evil\n"))); err != nil {
 		t.Fatal(err)
 	}
 	if text, err := os.ReadFile(path); err != nil || bytes.Contains(text, []byte("evil")) {
