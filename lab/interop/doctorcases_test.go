@@ -41,7 +41,6 @@ func (w *ward) byName(record string) {
 
 var (
 	serverIPv6Line = regexp.MustCompile(`(?m)^server-ipv6 .*\n`)
-	dnsmasqUp      = regexp.MustCompile(`dnsmasq.*: started`)
 	webServerUp    = regexp.MustCompile(`^up`)
 )
 
@@ -232,13 +231,13 @@ var serverAilments = []ailment{
 	}},
 	{name: "another program has the port", check: "ports", says: `UDP port 1194 is another program's`, mend: `^kill [0-9]+; or choose another port`, plant: func(w *ward) func() {
 		w.serve = ""
-		w.server.start("dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=1194", "--log-facility=-").expect(dnsmasqUp, 1, patience)
+		w.server.dnsmasq("--port=1194").expect(dnsmasqUp, 1, patience)
 		return nil
 	}},
 	{name: "another program has port 53", check: "ports", says: `UDP port 53 is another program's at all addresses`, mend: `bind-dynamic .* leave .names. out of`, plant: func(w *ward) func() {
 		w.serve = ""
 		w.conf += "names\n"
-		w.server.start("dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--log-facility=-").expect(dnsmasqUp, 1, patience)
+		w.server.dnsmasq("--no-resolv", "--no-hosts").expect(dnsmasqUp, 1, patience)
 		return nil
 	}},
 	{name: "a packet filter drops what comes in", check: "answer", says: `does not answer at udp 198\.18\.0\.2:1194`, mend: `nft insert rule`, plant: func(w *ward) func() {

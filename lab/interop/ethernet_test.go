@@ -114,16 +114,15 @@ func (l *lab) lan(s *netns) *netns {
 	return h
 }
 
-// dnsmasq leases addresses of a range on the LAN, at once: it does not ask first for three
-// seconds whether an address is in use.
-func (n *netns) dnsmasq(addresses string, more ...string) (p *process, leases string) {
+// leases has dnsmasq lease addresses of a range on a network, at once: it does not ask first
+// for three seconds whether an address is in use. It returns the file that has the leases.
+func (n *netns) leases(dev, addresses string, more ...string) (p *process, file string) {
 	n.t.Helper()
-	leases = filepath.Join(n.dir, "leases")
-	p = n.start("dnsmasq", append([]string{"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--no-ping", "--log-dhcp", "--log-facility=-",
-		"--user=root", "--interface=lan0", "--bind-interfaces", "--pid-file=" + filepath.Join(n.dir, "pid"),
-		"--dhcp-range=" + addresses, "--dhcp-leasefile=" + leases}, more...)...)
+	file = n.file("leases", "")
+	p = n.dnsmasq(append([]string{"--port=0", "--no-ping", "--log-dhcp", "--interface=" + dev, "--bind-interfaces",
+		"--dhcp-range=" + addresses, "--dhcp-leasefile=" + file}, more...)...)
 	p.expect(regexp.MustCompile(`DHCP, IP range`), 1, patience)
-	return p, leases
+	return p, file
 }
 
 // dhclient leases an address for a device and puts it there.
@@ -149,7 +148,7 @@ func TestBridgeDHCP(t *testing.T) {
 				c, s := l.host("c"), l.host("s")
 				w := l.join(c, s)
 				h := l.lan(s)
-				h.dnsmasq("10.20.0.100,10.20.0.149,255.255.255.0")
+				h.leases("lan0", "10.20.0.100,10.20.0.149,255.255.255.0")
 				s.run(who.server, s.tapServer(form)).up()
 				c.run(who.client, c.tapClient(keys(t).client, w.b4)).up()
 				leased := c.dhclient(tapDevice)

@@ -232,9 +232,7 @@ func TestIPv6StaysInside(t *testing.T) {
 func TestKillSwitchKeepsNetwork(t *testing.T) {
 	t.Parallel()
 	m := newMoving(t)
-	m.router.start("dhcp", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--log-facility=-", "--log-dhcp", "--user=root", "--port=0",
-		"--interface=eth0", "--bind-interfaces", "--dhcp-range=198.18.0.100,198.18.0.120,2m", "--dhcp-leasefile="+m.router.file("leases", ""), "--pid-file="+m.router.file("dhcp.pid", "")).
-		expect(regexp.MustCompile(`DHCP, IP range`), 1, patience)
+	m.router.leases("eth0", "198.18.0.100,198.18.0.120,2m")
 	obtained := regexp.MustCompile(`lease of \S+ obtained`)
 	dhcp := m.client.start("udhcpc", "udhcpc", "-f", "-i", "eth0", "-s", "/bin/true")
 	dhcp.expect(obtained, 1, patience)

@@ -67,13 +67,22 @@ func (m *moving) answers(at *netns, server, with netip.Addr) {
 	m.dnsmasq = at.nameServer(server, fmt.Sprintf("--host-record=%s,%v", movingName, with))
 }
 
+// dnsmasqUp is what dnsmasq says when it answers.
+var dnsmasqUp = regexp.MustCompile(`dnsmasq.*: started`)
+
+// dnsmasq runs it without the file for its process id that all of this machine's share: of two
+// that start at the same moment, one ends over it.
+func (n *netns) dnsmasq(more ...string) *process {
+	n.t.Helper()
+	return n.start("dnsmasq", append([]string{"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--log-facility=-", "--user=root", "--pid-file"}, more...)...)
+}
+
 // nameServer answers questions at an address, and logs them.
 func (n *netns) nameServer(at netip.Addr, more ...string) *process {
 	n.t.Helper()
-	p := n.start("dnsmasq", append([]string{"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--log-facility=-", "--log-queries",
-		"--user=root", "--no-resolv", "--no-hosts", "--bind-interfaces", "--local-ttl=1", "--listen-address=" + at.String(),
-		"--pid-file=" + filepath.Join(n.dir, "dns.pid")}, more...)...)
-	p.expect(regexp.MustCompile(`dnsmasq.*: started`), 1, patience)
+	p := n.dnsmasq(append([]string{"--log-queries", "--no-resolv", "--no-hosts", "--bind-interfaces", "--local-ttl=1",
+		"--listen-address=" + at.String()}, more...)...)
+	p.expect(dnsmasqUp, 1, patience)
 	return p
 }
 

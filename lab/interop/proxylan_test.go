@@ -86,7 +86,7 @@ func TestProxyLANDHCP(t *testing.T) {
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)
 	peer, file := segmentServer(t, l, s, "proxy-lan lan0 dhcp")
-	dnsmasq, leases := peer.dnsmasq("192.0.2.50,192.0.2.60,2m", "--dhcp-option=option:dns-server,192.0.2.53", "--domain=lan.example")
+	dnsmasq, leases := peer.leases("lan0", "192.0.2.50,192.0.2.60,2m", "--dhcp-option=option:dns-server,192.0.2.53", "--domain=lan.example")
 	address, client := onSegment(t, c, s, peer, file, w.b4)
 	if lease := mustRead(t, leases); !strings.Contains(lease, address.String()+" "+clientName) {
 		t.Errorf("the DHCP server's leases do not have %v for %s:\n%s", address, clientName, lease)

@@ -154,9 +154,7 @@ func TestSplitNamesKilled(t *testing.T) {
 func TestSplitNamesTaken(t *testing.T) {
 	t.Parallel()
 	w := newSplitWorld(t, `push "dns server 0 address 10.8.0.1"`, `push "dns server 0 resolve-domains corp.example"`)
-	other := w.client.start("dnsmasq everywhere", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--log-facility=-", "--user=root", "--no-resolv", "--no-hosts",
-		"--pid-file="+filepath.Join(w.client.dir, "dns.pid"))
-	other.expect(regexp.MustCompile(`dnsmasq.*: started`), 1, patience)
+	w.client.dnsmasq("--no-resolv", "--no-hosts").expect(dnsmasqUp, 1, patience)
 	client := w.client.run(ours, w.client.clientConfig(clientParty(t, plain), w.serverIPv4)).up()
 	client.expect(regexp.MustCompile(`cannot ask for corp.example alone, and culvert's own cannot run: port 53 is taken on all of loopback`), 1, patience)
 	if got, want := w.lookup("intranet.corp.example"), fmt.Sprint(w.webWire.b4, " ", w.webWire.b6); got != want {
