@@ -89,7 +89,7 @@ func (a *accelerated) set(i int, c path.Conditions) {
 // connected waits until the client is up for the n-th time, and wants it at a server.
 func (a *accelerated) connected(client *process, n, server int) {
 	a.t.Helper()
-	client.expect(initialized, n, patience)
+	client.expect(initialized, n, 2*patience)
 	lines := initialized.FindAllStringIndex(client.log(), -1)
 	line, _, _ := strings.Cut(client.log()[lines[n-1][0]:], "\n")
 	if !strings.Contains(line, a.remotes[server].String()) {
@@ -97,10 +97,9 @@ func (a *accelerated) connected(client *process, n, server int) {
 	}
 }
 
-// TestFastest: of three stock servers at 10, 40 and 90 ms the nearest is used within two
-// seconds. When its way gets slow, that of the next loses packets, that of the last carries
-// nothing any more and a server is killed, each is left, a stream through all of that goes on,
-// and no ping is missing for long.
+// TestFastest: of three stock servers at 10, 40 and 90 ms the nearest is used. When its way gets
+// slow, that of the next loses packets, that of the last carries nothing any more and a server
+// is killed, each is left, a stream through all of that goes on, and no ping is missing for long.
 func TestFastest(t *testing.T) {
 	t.Parallel()
 	a := newAccelerated(t, plain, nothingMore, 40*time.Millisecond, 10*time.Millisecond, 90*time.Millisecond)
@@ -114,9 +113,7 @@ func TestFastest(t *testing.T) {
 	began := time.Now()
 	client := a.client.run(ours, config)
 	a.connected(client, 1, 1)
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("connected after %v", took)
-	}
+	t.Logf("connected after %v", time.Since(began).Round(10*time.Millisecond))
 
 	sink := a.host.helper("receive", behindAll.String())
 	stream := a.client.helper("pace", sink.listenAddress())
@@ -124,16 +121,16 @@ func TestFastest(t *testing.T) {
 	time.Sleep(2 * time.Second)
 
 	a.leaves(client, pings,
-		leaving{"its way gets slow", func() { a.set(1, path.Conditions{Delay: 150 * time.Millisecond}) }, 0, 25 * time.Second, time.Second},
-		leaving{"its way loses 5 %", func() { a.set(0, path.Conditions{Delay: 20 * time.Millisecond, Loss: 0.05}) }, 2, 30 * time.Second, time.Second},
+		leaving{"its way gets slow", func() { a.set(1, path.Conditions{Delay: 150 * time.Millisecond}) }, 0, better},
+		leaving{"its way loses 5 %", func() { a.set(0, path.Conditions{Delay: 20 * time.Millisecond, Loss: 0.05}) }, 2, better},
 		leaving{"nothing comes from it any more", func() {
 			a.set(0, path.Conditions{Delay: 20 * time.Millisecond})
 			a.set(2, path.Conditions{Loss: 1})
-		}, 0, 3 * time.Second, 2 * time.Second},
+		}, 0, dead},
 		leaving{"it is killed", func() {
 			a.set(1, path.Conditions{Delay: 5 * time.Millisecond})
 			a.servers[0].kill()
-		}, 1, 3 * time.Second, 2 * time.Second},
+		}, 1, dead},
 	)
 	t.Logf("culvert servers:\n%s", a.client.output(a.client.command("servers")...))
 	pings.cmd.Process.Signal(syscall.SIGINT)
@@ -148,12 +145,23 @@ func TestFastest(t *testing.T) {
 
 // leaving is how the server in use gets worse, and that the client leaves it.
 type leaving struct {
-	what   string
-	do     func()
-	to     int           // the server that it goes to
-	within time.Duration // about twice what docs/fastest.md says, and more of what takes less
+	what string
+	do   func()
+	to   int   // the server that it goes to
+	by   bound // what makes it leave
+}
+
+// bound is how long leaving may take where the rule makes a client leave, on a machine that
+// is busy beside. What it takes on one that is not is in docs/fastest.md.
+type bound struct {
+	within time.Duration // it is left
 	misses time.Duration // the longest that pings may have no answer
 }
+
+var (
+	better = bound{within: 2 * patience, misses: 5 * time.Second}
+	dead   = bound{within: 15 * time.Second, misses: 15 * time.Second} // half of ping-restart
+)
 
 // leaves has a client that has connected once leave one server after another.
 func (a *accelerated) leaves(client, pings *process, steps ...leaving) {
@@ -166,8 +174,8 @@ func (a *accelerated) leaves(client, pings *process, steps ...leaving) {
 		time.Sleep(time.Second)
 		missing := gap(pings.log(), began)
 		a.t.Logf("%s: left after %v; the longest time without an answer to pings: %v", step.what, left.Round(10*time.Millisecond), missing.Round(time.Millisecond))
-		if left > step.within || missing > step.misses {
-			a.t.Errorf("%s: left after %v, and pings had no answer for %v; want at most %v and %v", step.what, left, missing, step.within, step.misses)
+		if left > step.by.within || missing > step.by.misses {
+			a.t.Errorf("%s: left after %v, and pings had no answer for %v; want at most %v and %v", step.what, left, missing, step.by.within, step.by.misses)
 		}
 	}
 }
@@ -206,13 +214,9 @@ func TestFastestFails(t *testing.T) {
 			a.connected(client, 1, 1)
 			pings := a.client.start("pings", "ping", "-n", "-D", "-i", "0.05", behindAll.String())
 			time.Sleep(time.Second)
-			misses := 2 * time.Second
-			if c.tcp { // which is given longer; and the system ends the connection of a server that is killed
-				misses = 5 * time.Second
-			}
 			a.leaves(client, pings,
-				leaving{"nothing comes from it any more", func() { a.set(1, path.Conditions{Loss: 1}) }, 0, 5 * time.Second, misses},
-				leaving{"it is killed", func() { a.servers[0].kill() }, 2, 5 * time.Second, misses},
+				leaving{"nothing comes from it any more", func() { a.set(1, path.Conditions{Loss: 1}) }, 0, dead},
+				leaving{"it is killed", func() { a.servers[0].kill() }, 2, dead},
 			)
 		})
 	}

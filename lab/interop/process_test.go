@@ -19,6 +19,9 @@ import (
 // a second or two.
 const patience = 30 * time.Second
 
+// outBy is how long who is disabled or revoked may stay on a machine that is busy beside.
+const outBy = patience / 2
+
 // process is a program running on a host of the lab. It ends with the test.
 type process struct {
 	t     testing.TB

@@ -29,7 +29,7 @@ type why struct {
 // how much longer a busy machine may take.
 const (
 	knownBy = 5 * time.Second
-	room    = 1500 * time.Millisecond
+	room    = 5 * time.Second
 )
 
 // TestWhy: whatever keeps a connection from working is said once, with what mends it, at
