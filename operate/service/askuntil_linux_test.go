@@ -9,33 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"culvert/host/process/pseudotty"
 )
-
-// pseudoTerminal returns both ends of a new terminal. The second is never closed: AskUntil
-// leaves somebody who reads it.
-func pseudoTerminal(t *testing.T) (master, slave *os.File) {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { master.Close() })
-	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept = append(kept, slave)
-	return master, slave
-}
-
-var kept []*os.File
 
 // shows reports whether a terminal shows what is typed.
 func shows(t *testing.T, f *os.File) bool {
@@ -50,7 +26,7 @@ func shows(t *testing.T, f *os.File) bool {
 // TestInterrupted: a question for a password ends with its context, and what is typed next
 // is seen.
 func TestInterrupted(t *testing.T) {
-	_, tty := pseudoTerminal(t)
+	_, tty := pseudotty.Open(t)
 	stdin := os.Stdin
 	defer func() { os.Stdin = stdin }()
 	os.Stdin = tty
@@ -76,7 +52,7 @@ func TestInterrupted(t *testing.T) {
 
 // TestAnswered: an answer in time is one.
 func TestAnswered(t *testing.T) {
-	master, tty := pseudoTerminal(t)
+	master, tty := pseudotty.Open(t)
 	stdin := os.Stdin
 	defer func() { os.Stdin = stdin }()
 	os.Stdin = tty

@@ -1,0 +1,2 @@
+// Package pseudotty makes terminals for tests of what asks, colours and hides on one.
+package pseudotty
