@@ -146,7 +146,7 @@ func (s *Store) watch(ctx context.Context, prefix string, after store.Revision, 
 	for {
 		var a reply
 		if err := lines.Decode(&a); err != nil {
-			return s.broken(ctx, err)
+			return s.ended(ctx, err)
 		}
 		if a.Fault != nil {
 			return a.Fault.err()
@@ -155,6 +155,22 @@ func (s *Store) watch(ctx context.Context, prefix string, after store.Revision, 
 			return nil
 		}
 	}
+}
+
+// ended is why a watch has come to its end. One that ends in the middle of its body, while
+// the other process goes on, was given up because nobody read it: what changed meanwhile is
+// not known here.
+func (s *Store) ended(ctx context.Context, err error) error {
+	why := s.broken(ctx, err)
+	if errors.Is(err, io.EOF) || !errors.Is(why, ErrNobody) {
+		return why
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	if _, err := s.ask(ctx, "", nil); err != nil {
+		return why
+	}
+	return store.ErrCompacted
 }
 
 // Backup is store.Backuper's, of what the other process has.

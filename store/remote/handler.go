@@ -26,11 +26,15 @@ const (
 const patience = 30 * time.Second
 
 // handler answers requests about a store.
-type handler struct{ store.Store }
+type handler struct {
+	store.Store
+	patience time.Duration // of watches
+}
 
 // Handler answers requests about a store. Who asks, it does not look at: Serve does.
-func Handler(s store.Store) http.Handler {
-	h := handler{s}
+func Handler(s store.Store) http.Handler { return handler{s, patience}.mux() }
+
+func (h handler) mux() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/{$}", func(w http.ResponseWriter, _ *http.Request) { answer(w, reply{}, nil) })
 	mux.HandleFunc("GET /v1/get", h.get)
@@ -98,7 +102,7 @@ func (h handler) watch(w http.ResponseWriter, r *http.Request) {
 	lines := json.NewEncoder(w)
 	send := func(a reply) bool {
 		c := http.NewResponseController(w)
-		c.SetWriteDeadline(time.Now().Add(patience))
+		c.SetWriteDeadline(time.Now().Add(h.patience))
 		return lines.Encode(a) == nil && c.Flush() == nil
 	}
 	if !send(reply{}) { // so that the client knows that somebody listens

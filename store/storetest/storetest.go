@@ -37,6 +37,7 @@ func Test(t *testing.T, open func(t *testing.T) store.Store) {
 		{"WatchFrom", testWatchFrom},
 		{"WatchUnknown", testWatchUnknown},
 		{"WatchWriters", testWatchWriters},
+		{"WatchLags", testWatchLags},
 		{"WatchStops", testWatchStops},
 		{"Cancelled", testCancelled},
 		{"Close", testClose},
