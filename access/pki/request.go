@@ -25,12 +25,24 @@ func NewRequest(rand io.Reader, name string) (request, keyText []byte, err error
 	if err != nil {
 		return nil, nil, fmt.Errorf("pki: private key: %w", err)
 	}
-	request, err = x509.CreateCertificateRequest(rand, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}}, key)
-	if err != nil {
-		return nil, nil, fmt.Errorf("pki: certificate request: %w", err)
+	if request, err = RequestFor(rand, key, name); err != nil {
+		return nil, nil, err
 	}
 	keyText, err = keyPEM(key)
 	return request, keyText, err
+}
+
+// RequestFor is NewRequest for a key that is there already. It fails for a key that
+// ParseRequest refuses.
+func RequestFor(rand io.Reader, key crypto.Signer, name string) (request []byte, err error) {
+	if err := checkRequested(key.Public()); err != nil {
+		return nil, err
+	}
+	request, err = x509.CreateCertificateRequest(rand, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}}, key)
+	if err != nil {
+		return nil, fmt.Errorf("pki: certificate request: %w", err)
+	}
+	return request, nil
 }
 
 // ParseRequest reads a request from a stranger. It returns the key, which whoever signed
@@ -90,6 +102,7 @@ func (a *Authority) Certify(rand io.Reader, now time.Time, old *x509.Certificate
 	if err != nil {
 		return Pair{}, err
 	}
+	t.RawSubject = old.RawSubject // with its attributes and encodings, which Subject has not all
 	t.Subject, t.KeyUsage, t.ExtKeyUsage = old.Subject, x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	if t.SubjectKeyId, err = keyIdentifier(key); err != nil {
 		return fail(err)

@@ -2,12 +2,16 @@ package pki
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
+	"math/big"
 	"slices"
 	"testing"
 	"time"
@@ -85,6 +89,61 @@ func TestCertify(t *testing.T) {
 		if _, err := ca.Certify(rand.Reader, now, certs[0], request); err == nil {
 			t.Errorf("%s: certified", what)
 		}
+	}
+}
+
+// TestCertifySameKey: a certificate that another tool made is renewed for the key that it
+// has, of whatever kind, and its subject stays to the byte.
+func TestCertifySameKey(t *testing.T) {
+	now := time.Now()
+	ca, err := NewAuthority(rand.Reader, now, Options{Name: "ca"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	utf8 := func(oid asn1.ObjectIdentifier, text string) pkix.RelativeDistinguishedNameSET {
+		return pkix.RelativeDistinguishedNameSET{{Type: oid, Value: asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(text)}}}
+	}
+	// As OpenSSL writes it, and package x509 would not.
+	subject, err := asn1.Marshal(pkix.RDNSequence{utf8(asn1.ObjectIdentifier{2, 5, 4, 3}, "phone"), utf8(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, "me@vpn.example")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, edwards, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	curve, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []crypto.Signer{edwards, curve, long} {
+		old, err := sign(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(7), RawSubject: subject, NotBefore: now, NotAfter: now.Add(time.Hour)}, ca.Certificate(), key.Public(), ca.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := RequestFor(rand.Reader, key, "phone")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair, err := ca.Certify(rand.Reader, now, old, request)
+		if err != nil {
+			t.Fatalf("%T: %v", key, err)
+		}
+		next, err := ParseCertificates(pair.CertPEM)
+		if err != nil || !bytes.Equal(next[0].RawSubject, subject) || !bytes.Equal(next[0].RawSubjectPublicKeyInfo, old.RawSubjectPublicKeyInfo) {
+			t.Errorf("%T: %v\n% x\nexpected\n% x", key, err, next[0].RawSubject, subject)
+		}
+	}
+	weak, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := RequestFor(rand.Reader, weak, "phone"); err == nil {
+		t.Error("a request with a key that no authority here takes")
 	}
 }
 

@@ -226,7 +226,7 @@ func (k *Keeper) Record(line []byte, _ *Empty) error {
 	return k.options.Record(line)
 }
 
-// Renew writes a client's next certificate into its profile, one at a time.
+// Renew writes a client's next certificate into its file, one at a time.
 func (k *Keeper) Renew(r RenewRequest, _ *Empty) error {
 	renew := k.reads.Load().Renew
 	if renew == nil {

@@ -64,7 +64,7 @@ type ReadResult struct {
 	Missing bool
 }
 
-// RenewRequest asks for what a client's profile is to hold; see Reads.Renew.
+// RenewRequest asks for what the file of a client's certificate is to hold; see Reads.Renew.
 type RenewRequest struct{ Own, Next, Key []byte }
 
 // ProgramRequest asks for a run of a program of the configuration.

@@ -59,7 +59,7 @@ type Reads struct {
 	PAM []pam.Asker
 	// File reads a file of the configuration, and refuses others; nil: all.
 	File func(name string) ([]byte, error)
-	// Renew writes a client's next certificate into its profile, as profile.Keeper; nil: it
+	// Renew writes a client's next certificate into its file, as profile.Keeper; nil: it
 	// is not renewed.
 	Renew func(own, next, key []byte) error
 }

@@ -77,11 +77,11 @@ func (o Options) chooseUser(c *config.Config) (why string) {
 // files: with `chroot`, none, since names lead elsewhere there.
 func reads(c *config.Config, own privsep.Reads, more map[string]bool) privsep.Reads {
 	own.Environment = profile.Environment(c)
+	if r, _ := profile.NewRenewing(c); c.Pull && r != nil {
+		own.Renew = r.Keep // into the file of the configuration alone
+	}
 	if c.Process.Chroot != "" {
 		return own
-	}
-	if r, _ := profile.NewRenewing(c); c.Pull && r != nil {
-		own.Renew = r.Keep
 	}
 	lists := profile.ListFiles(c)
 	own.Lists = lists.Read

@@ -48,6 +48,10 @@ func TestNamed(t *testing.T) {
 	if reads(&config.Config{Server: config.Server{ClientConfigDir: "/ccd"}, Process: config.Process{Chroot: dir}}, privsep.Reads{}, nil).File != nil {
 		t.Error("names of a chroot are read outside of it")
 	}
+	client := &config.Config{Pull: true, Trust: config.Trust{Cert: &config.File{Name: cert}, Key: &config.File{Name: key}}, Process: config.Process{Chroot: dir}}
+	if own := reads(client, privsep.Reads{}, nil); own.Renew == nil || own.File != nil || own.Lists != nil {
+		t.Errorf("in a chroot, more or less than a client's certificate is kept by the process outside: %+v", own)
+	}
 }
 
 // TestChooseUser: root's rights are given up where nothing is said of them, and by

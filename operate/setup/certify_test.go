@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/x509"
 	"path/filepath"
@@ -63,4 +64,33 @@ func TestCertifyOverSession(t *testing.T) {
 		t.Errorf("not both are revoked: %v, %s", err, filepath.Base(dir))
 	}
 	certify(602*day, first[0], "is revoked")
+}
+
+// TestCertifySameKey: a client that keeps its key gets a certificate for it.
+func TestCertifySameKey(t *testing.T) {
+	dir := newServer(t).Dir
+	made, err := AddClient(ClientOptions{Dir: dir, Name: "phone", Now: epoch, Rand: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := loadRecord(dir, "phone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, made, _ = bytes.Cut(made, []byte("<key>"))
+	key, err := pki.ParseKey(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := pki.RequestFor(rand.Reader, key, "phone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := Certify(dir, epoch.Add(600*24*time.Hour), first[0], request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(next.RawSubjectPublicKeyInfo, first[0].RawSubjectPublicKeyInfo) || !next.NotAfter.After(first[0].NotAfter) {
+		t.Errorf("until %v, for another key", next.NotAfter)
+	}
 }

@@ -36,7 +36,7 @@ func (c *Client) Adopt(to *config.Config) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	keepKeys(a.latest, to)
-	choice, err := choose(to, c.opts, func(string) {})
+	choice, err := choose(to, c.opts, c.renewing, func(string) {})
 	if err != nil {
 		return err
 	}

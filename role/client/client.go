@@ -25,6 +25,7 @@ import (
 	"culvert/role/profile"
 	"culvert/role/profile/reach"
 	"culvert/session"
+	"culvert/session/negotiate"
 	"culvert/tunnel"
 )
 
@@ -55,7 +56,7 @@ type Options struct {
 	// Lists is where revocation lists are read from again; nil: from the files
 	// of the configuration.
 	Lists crl.Source
-	// Renew has another process write the next certificate into the profile; nil: this one
+	// Renew has another process write the next certificate into its file; nil: this one
 	// does.
 	Renew profile.Keeper
 	// Programs runs ipchange; nil: nobody does. Those of the adapter are Open's.
@@ -132,7 +133,7 @@ type Client struct {
 	adopting adopting
 	// renewing renews the certificate; nil: it cannot be renewed, for the reason unrenewed.
 	// endSaid is the serial number of the last one of which it was said that it ends. Run owns
-	// them.
+	// them; renewing itself stays as it is.
 	renewing  *profile.Renewing
 	unrenewed string
 	endSaid   string
@@ -147,8 +148,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 	}
 	cl := &Client{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words), dialer: reach.Dialer{Listen: o.Listen, Dial: o.Dial, Ask: o.Ask, Asker: o.Asker},
 		ended: make(chan error, 1), restarts: make(restarts, 1), moved: make(moves, 1), mover: newMover()}
-	cl.renewing, cl.unrenewed = profile.NewRenewing(c)
-	cl.renewing.By(o.Renew)
+	cl.renewing, cl.unrenewed = profile.RenewingBy(c, o.Renew)
 	if err := unlock(c, o); err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if cl.login, err = newLogin(c, o.Ask, o.Asker); err != nil {
 		return nil, err
 	}
-	if cl.choice, err = choose(c, o, cl.remark); err != nil {
+	if cl.choice, err = choose(c, o, cl.renewing, cl.remark); err != nil {
 		return nil, err
 	}
 	cl.best = newBest(c, cl.dialer, cl.choice)
@@ -174,12 +174,14 @@ func New(c *config.Config, o Options) (*Client, error) {
 
 // choose makes the settings of a configuration, and of its blocks. warn is as for
 // profile.Choose.
-func choose(c *config.Config, o Options, warn func(string)) (profile.Choice, error) {
+func choose(c *config.Config, o Options, r *profile.Renewing, warn func(string)) (profile.Choice, error) {
 	return profile.Choose(c, o.Log, warn, func(c *config.Config, warn func(string)) (*profile.Settings, error) {
 		s, err := profile.ClientSettings(c, warn, o.Lists)
 		if err == nil {
 			s.Keys = o.Keys
-			tellRenewal(s)
+			if r != nil {
+				negotiate.TellRenewal(s.Session.PeerInfo)
+			}
 		}
 		return s, err
 	})

@@ -10,16 +10,7 @@ import (
 	"culvert/role/event"
 	"culvert/role/profile"
 	"culvert/session"
-	"culvert/session/negotiate"
 )
-
-// tellRenewal has sessions say that the certificate of the configuration can be renewed
-// over them.
-func tellRenewal(s *profile.Settings) {
-	if r, _ := profile.NewRenewing(s.Config); r != nil {
-		negotiate.TellRenewal(s.Session.PeerInfo)
-	}
-}
 
 // certificate takes what the server says of this client's certificate: it offers a new one
 // (OFFER), gives it (NEW), or gives none (REFUSED).
@@ -34,10 +25,13 @@ func certificate(a *attempt, text string) {
 	case "OFFER":
 		request, err := a.renewing.Request(own)
 		if err != nil {
-			say("the server would renew this client's certificate, which ends on "+own.Leaf.NotAfter.UTC().Format(time.DateOnly)+
-				", but the profile cannot be written; have its file and directory writable for this process, or ask the server's administrator for a new profile", err)
+			if a.unrenewed != err.Error() { // it offers again, hour by hour
+				a.unrenewed = err.Error()
+				say("the server would renew this client's certificate, which ends on "+own.Leaf.NotAfter.UTC().Format(time.DateOnly)+", but that cannot be done here", err)
+			}
 			return
 		}
+		a.unrenewed = ""
 		message := session.CertificateVerb + ",REQUEST," + base64.StdEncoding.EncodeToString(request)
 		a.peer.Do(func(time.Time) { a.peer.Session.Send(message) })
 	case "NEW":
@@ -53,13 +47,13 @@ func certificate(a *attempt, text string) {
 		}
 		a.choice.Replace(own, next)
 		a.settings.Replace(own, next) // of a configuration from before, if there is another
-		say("this client's certificate was renewed, and is in the profile; it is shown from the next handshake on, and valid until "+next.Leaf.NotAfter.UTC().Format(time.DateOnly), nil)
+		say("this client's certificate was renewed, and is in its file; it is shown from the next handshake on, and valid until "+next.Leaf.NotAfter.UTC().Format(time.DateOnly), nil)
 	case "REFUSED":
 		say("the server does not renew this client's certificate: "+printable.Name(rest), nil)
 	}
 }
 
-// shownAgain drops the copy of a renewed profile, once the server has seen its certificate.
+// shownAgain drops the copy of the file of before, once the server has seen its certificate.
 func shownAgain(a *attempt, e session.Event) {
 	switch e.(type) {
 	case session.Established:
@@ -75,7 +69,7 @@ func shownAgain(a *attempt, e session.Event) {
 		return
 	}
 	if err := a.renewing.Used(time.Now()); err != nil {
-		a.emit(event.Remark{Text: "the copy of the profile from before its certificate was renewed cannot be removed", Err: err})
+		a.emit(event.Remark{Text: "the copy of the file from before its certificate was renewed cannot be removed", Err: err})
 	}
 }
 

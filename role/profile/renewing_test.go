@@ -2,11 +2,9 @@ package profile
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -170,39 +168,24 @@ func TestRenewingRefuses(t *testing.T) {
 // TestNotRenewing: where a certificate cannot be renewed over its session, it is said why.
 func TestNotRenewing(t *testing.T) {
 	path, c, _ := renewal(t)
-	block, _ := pem.Decode(c.Trust.Key.Text)
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	locked, err := pki.EncryptKey(key.(crypto.Signer), []byte("secret"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for want, change := range map[string]func(*config.Config){
 		"`pkcs12`":                  func(c *config.Config) { c.Trust.PKCS12 = new(config.File) },
 		"has none":                  func(c *config.Config) { c.Trust.Cert = nil },
 		"`management-external-key`": func(c *config.Config) { c.Trust.Key = nil },
-		"files of their own":        func(c *config.Config) { c.Trust.Key = &config.File{Name: "key"} },
-		"has a passphrase":          func(c *config.Config) { c.Trust.AskPass = new(config.File) },
 		"`chroot`":                  func(c *config.Config) { c.Process.Chroot = "/var/empty" },
+		"not a regular file":        func(c *config.Config) { c.Trust.Cert = &config.File{Name: filepath.Dir(path)} },
+		"a regular file":            func(c *config.Config) { c.Trust.Cert = &config.File{Name: "/dev/stdin"} },
 	} {
 		other := *c
 		change(&other)
-		if r, why := NewRenewing(&other); r != nil || !strings.Contains(why, want) {
+		if r, why := RenewingBy(&other, nil); r != nil || !strings.Contains(why, want) {
 			t.Errorf("%q, want %q", why, want)
 		}
 	}
-	// A passphrase that the user gave meanwhile.
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, bytes.Replace(text, c.Trust.Key.Text, locked, 1), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if r, why := NewRenewing(c); r != nil || why != lockedKey {
-		t.Errorf("%q", why)
+	locked := *c
+	locked.Process.Chroot = "/var/empty"
+	if r, why := RenewingBy(&locked, func(own, next, key []byte) error { return nil }); r == nil {
+		t.Errorf("in a `chroot`, with a process outside of it: %s", why)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
@@ -217,7 +200,7 @@ func TestEnding(t *testing.T) {
 	now := time.Now()
 	for left, want := range map[time.Duration]bool{31 * day: false, 29 * day: true, time.Hour: true, -time.Hour: false} {
 		own := &x509.Certificate{NotAfter: now.Add(left)}
-		if text := Ending(own, "its key has a passphrase", now); (text != "") != want || want && (!strings.Contains(text, dateOf(own.NotAfter)) || !strings.Contains(text, "its key has a passphrase; ask")) {
+		if text := Ending(own, "its key is elsewhere", now); (text != "") != want || want && (!strings.Contains(text, dateOf(own.NotAfter)) || !strings.Contains(text, "its key is elsewhere; ask")) {
 			t.Errorf("%v left: %q", left, text)
 		}
 	}
@@ -236,8 +219,7 @@ func TestRenewingKept(t *testing.T) {
 	}
 	keeper, _ := NewRenewing(c)
 	var asked [][]byte
-	r, _ := NewRenewing(c)
-	r.By(func(own, next, key []byte) error {
+	r, _ := RenewingBy(c, func(own, next, key []byte) error {
 		asked = [][]byte{own, next, key}
 		return keeper.Keep(own, next, key)
 	})
