@@ -178,11 +178,11 @@ func TestRenewedInUse(t *testing.T) {
 		}
 		profile[c] = c.file("made.ovpn", text+"\nreneg-sec 5 5\nscript-security 2\ntls-verify "+script+"\nverb 4\n")
 	}
+	inFiles := newFilesClients(t, l, s, dir)
 	first := shorten(t, dir)
 	list := string(mustBytes(t, filepath.Join(dir, "crl.pem")))
 	server := s.start("culvert serve", culvert(t), "serve", "--dir", dir, "--state-dir", filepath.Join(s.dir, "state")).up()
 	mustBeNobody(t, server)
-	inFiles := startFilesClients(t, l, s, dir)
 	clients := map[*netns]*process{phone: phone.run(stock, profile[phone]), laptop: laptop.run(ours, profile[laptop])}
 	shows := func(c *netns, serial string) {
 		t.Helper()
@@ -193,6 +193,9 @@ func TestRenewedInUse(t *testing.T) {
 		p.up()
 		shows(c, first)
 		pings[c] = c.start("ping", "ping", "-q", "-i", "0.1", serverIPv4.String())
+	}
+	for _, f := range inFiles {
+		f.p = f.host.run(ours, f.at("my.conf"))
 	}
 	for _, f := range inFiles {
 		f.p.up()

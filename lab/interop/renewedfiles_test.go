@@ -25,9 +25,9 @@ type filesClient struct {
 
 func (f *filesClient) at(name string) string { return filepath.Join(f.host.dir, name) }
 
-// startFilesClients starts two: one with a passphrase on its key, and one whose worker has no rights
-// and sees none of the files, in a `chroot`. Their certificates are due.
-func startFilesClients(t *testing.T, l *lab, s *netns, dir string) []*filesClient {
+// newFilesClients makes two: one with a passphrase on its key, and one whose worker has no
+// rights and sees none of the files, in a `chroot`. Their certificates are due.
+func newFilesClients(t *testing.T, l *lab, s *netns, dir string) []*filesClient {
 	t.Helper()
 	locked := &filesClient{name: "locked", host: l.host("e")}
 	jailed := &filesClient{name: "jailed", host: l.host("f")}
@@ -51,7 +51,7 @@ func startFilesClients(t *testing.T, l *lab, s *netns, dir string) []*filesClien
 		}
 		f.own = serialOf(t, f.at("my.crt"))
 		text += "\ncert " + f.at("my.crt") + "\nkey " + f.host.file("my.key", f.key)
-		f.p = f.host.run(ours, f.host.file("my.conf", text+"\nreneg-sec 5 5\nverb 4\n"))
+		f.host.file("my.conf", text+"\nreneg-sec 5 5\nverb 4\n")
 	}
 	return []*filesClient{locked, jailed}
 }
