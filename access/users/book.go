@@ -187,15 +187,17 @@ func checkLimit(who string, limit *int) error {
 // devicesAtOnce is how many devices one transaction removes.
 const devicesAtOnce = 100
 
-// RemoveUser removes a user with all that is theirs, and returns their devices. If they
-// have more than 100, that takes several transactions: the first disables the user.
+// RemoveUser removes a user with all that is theirs, and returns their devices, also where
+// records cannot be read. If they have more than 100, that takes several transactions: the
+// first disables the user.
 func (b *Book) RemoveUser(ctx context.Context, name string) (removed []*Device, err error) {
 	for done := false; !done; {
 		var batch []*Device
 		err := b.change(ctx, func(t *tx) error {
 			batch = nil
 			u, err := t.user(name)
-			if err != nil {
+			known := !unreadable(err) // else nobody signs in
+			if err != nil && known {
 				return err
 			}
 			names, err := t.names(devicesPrefix + name + "/")
@@ -204,16 +206,18 @@ func (b *Book) RemoveUser(ctx context.Context, name string) (removed []*Device, 
 			}
 			done = len(names) <= devicesAtOnce
 			for _, device := range names[:min(len(names), devicesAtOnce)] {
-				d, err := t.device(name, device)
+				d, err := t.drop(name, device)
 				if err != nil {
 					return err
 				}
-				t.removeDevice(d)
 				batch = append(batch, d)
 			}
-			if !done {
+			if !done && known {
 				u.Disabled = true
 				return t.putUser(u)
+			}
+			if !done {
+				return nil
 			}
 			t.remove(usersPrefix+name, usageKey(name, ""), "signins/"+name)
 			return nil

@@ -122,30 +122,40 @@ func (b *Book) ChangeDevice(ctx context.Context, user, name string, a Addresses,
 	return changed, err
 }
 
-// RemoveDevice removes a device and all that is its.
+// RemoveDevice removes a device and all that is its, also where records cannot be read.
 func (b *Book) RemoveDevice(ctx context.Context, user, name string) error {
 	return b.change(ctx, func(t *tx) error {
-		d, err := t.device(user, name)
+		d, err := t.drop(user, name)
 		if err != nil {
 			return err
 		}
 		u, err := get[User](t, usersPrefix+user, userVersion)
-		if err != nil {
+		if unreadable(err) {
+			return nil // nobody counts the devices
+		}
+		if err != nil || u == nil {
 			return err
 		}
-		if u == nil {
-			t.removeDevice(d)
-			return nil
-		}
-		if err := t.bequeath(d); err != nil {
+		if err := t.bequeath(d); err != nil && !unreadable(err) {
 			return err
 		}
-		t.removeDevice(d)
 		return t.putUser(u) // who counts the devices meets a conflict
 	})
 }
 
-// removeDevice removes the records of a device.
+// drop removes the records of a device, which has to be there, and returns it. Of one that
+// cannot be read it finds them.
+func (t *tx) drop(user, name string) (*Device, error) {
+	d, err := t.device(user, name)
+	if unreadable(err) {
+		return t.removeUnreadable(user, name)
+	}
+	if err == nil {
+		t.removeDevice(d)
+	}
+	return d, err
+}
+
 // bequeath leaves to the user what a device that goes spent of the user's quota.
 func (t *tx) bequeath(d *Device) error {
 	usage, err := get[Usage](t, usageKey(d.User, d.Name), usageVersion)
@@ -155,6 +165,7 @@ func (t *tx) bequeath(d *Device) error {
 	return t.use(d.User+"/-", Usage{LastSeen: usage.LastSeen, Spent: usage.Spent})
 }
 
+// removeDevice removes the records of a device.
 func (t *tx) removeDevice(d *Device) {
 	t.remove(devicesPrefix+d.Key(), certificatesPrefix+d.CommonName, usageKey(d.User, d.Name))
 	for _, a := range []netip.Addr{d.IPv4, d.IPv6} {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"culvert/store"
 )
 
 // AddGroup adds a group. Nobody is in it.
@@ -46,27 +48,35 @@ func (b *Book) ChangeGroup(ctx context.Context, name string, f func(*Group) erro
 	})
 }
 
-// RemoveGroup removes a group, and takes its members out of it, of whom there were that
-// many. What it did when it is cut short, AddGroup ends.
+// RemoveGroup removes a group, also one that cannot be read, and takes its members out of
+// it, of whom there were that many. What it did when it is cut short, AddGroup ends. Of
+// Everyone only a record that cannot be read is removed: the group says nothing then.
 func (b *Book) RemoveGroup(ctx context.Context, name string) (members int, err error) {
-	if name == Everyone {
-		return 0, errors.New("group everyone cannot be removed: all users are in it")
-	}
 	err = b.change(ctx, func(t *tx) error {
 		_, err := t.group(name)
 		t.remove(groupsPrefix + name)
+		if unreadable(err) {
+			return nil
+		}
+		if err == nil && name == Everyone {
+			return errors.New("group everyone cannot be removed: all users are in it")
+		}
 		return err
 	})
-	if err != nil {
+	if err != nil || name == Everyone {
 		return 0, err
 	}
 	return b.empty(ctx, name) // nobody can join any more
 }
 
-// empty takes all members out of a group, unless it is there.
+// empty takes all members out of a group, unless it is there, which it is also where it
+// cannot be read.
 func (b *Book) empty(ctx context.Context, name string) (members int, err error) {
-	r, err := b.Roll(ctx, func(error) {}, Users, Groups)
-	if err != nil || r.Group(name) != nil {
+	if _, err := b.store.Get(ctx, groupsPrefix+name); !errors.Is(err, store.ErrNotFound) {
+		return 0, err
+	}
+	r, err := b.Roll(ctx, func(error) {}, Users)
+	if err != nil {
 		return 0, err
 	}
 	for batch := range slices.Chunk(r.Members(name), importAtOnce) {

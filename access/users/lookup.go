@@ -86,7 +86,7 @@ func lookUp[T any](l *Lookup, key string, version int) *T {
 		return nil
 	}
 	record := new(T)
-	if _, err := store.Decode(e, version, record); err != nil {
+	if err := decode(e, version, record); err != nil {
 		l.damaged(err)
 		return nil
 	}

@@ -158,7 +158,7 @@ func decodeEach[T any](entries []store.Entry, version int) ([]T, []error) {
 	for w := range workers {
 		all.Go(func() {
 			for i := len(entries) * w / workers; i < len(entries)*(w+1)/workers; i++ {
-				_, errs[i] = store.Decode(entries[i], version, &records[i])
+				errs[i] = decode(entries[i], version, &records[i])
 			}
 		})
 	}

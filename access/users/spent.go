@@ -88,9 +88,10 @@ type Spending struct {
 }
 
 // OpenSpending reads what the store has of one user, or of all if that is "". Later, only
-// meters add to it.
-func OpenSpending(ctx context.Context, b *Book, user string) (*Spending, error) {
-	all, err := b.Usages(ctx, user)
+// meters add to it. damaged is called for each record that cannot be read, which counts as
+// nothing.
+func OpenSpending(ctx context.Context, b *Book, user string, damaged func(error)) (*Spending, error) {
+	all, err := b.Usages(ctx, user, damaged)
 	if err != nil {
 		return nil, err
 	}

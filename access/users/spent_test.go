@@ -26,7 +26,7 @@ func TestSpending(t *testing.T) {
 	must(t, err)
 	d, err := Open(ctx, s, func(err error) { t.Error(err) })
 	must(t, err)
-	spending, err := OpenSpending(ctx, b, "")
+	spending, err := OpenSpending(ctx, b, "", func(err error) { t.Error(err) })
 	must(t, err)
 	m := NewMeter(d, b, spending)
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
@@ -52,7 +52,7 @@ func TestSpending(t *testing.T) {
 	}
 	carry(3, "pad.alice", 500)
 	must(t, m.Keep(ctx), b.RemoveDevice(ctx, "alice", "phone"))
-	again, err := OpenSpending(ctx, b, "")
+	again, err := OpenSpending(ctx, b, "", func(err error) { t.Error(err) })
 	must(t, err)
 	for _, one := range []*Spending{spending, again} {
 		if text := barred(one, "pad.alice", now.Add(12*time.Hour)); !strings.Contains(text, "1k/month (user alice)") {

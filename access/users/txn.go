@@ -72,8 +72,7 @@ func get[T any](t *tx, key string, version int) (*T, error) {
 		return nil, nil
 	}
 	record := new(T)
-	_, err = store.Decode(e, version, record)
-	return record, err
+	return record, decode(e, version, record)
 }
 
 // names returns the ends of the keys below a prefix. That there are no more of them later

@@ -24,8 +24,9 @@ type Usage struct {
 const usageVersion = 1
 
 // Usages returns what the devices of a user carried, by their names, or those of all users
-// if user is "", by USER/NAME. Sessions without a device are under "-".
-func (b *Book) Usages(ctx context.Context, user string) (map[string]Usage, error) {
+// if user is "", by USER/NAME. Sessions without a device are under "-". damaged is called
+// for each record that cannot be read, which is passed over.
+func (b *Book) Usages(ctx context.Context, user string, damaged func(error)) (map[string]Usage, error) {
 	prefix := usagePrefix
 	if user != "" {
 		prefix += user + "/"
@@ -37,8 +38,9 @@ func (b *Book) Usages(ctx context.Context, user string) (map[string]Usage, error
 	all := make(map[string]Usage, len(snap.Entries))
 	for _, e := range snap.Entries {
 		var u Usage
-		if _, err := store.Decode(e, usageVersion, &u); err != nil {
-			return nil, err
+		if err := decode(e, usageVersion, &u); err != nil {
+			damaged(err)
+			continue
 		}
 		all[strings.TrimPrefix(e.Key, prefix)] = u
 	}

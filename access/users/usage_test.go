@@ -14,7 +14,7 @@ func TestUsage(t *testing.T) {
 	must(t, b.AddUser(ctx, User{Name: "alice"}), add(t, b, "alice", "phone", Addresses{}), add(t, b, "alice", "pad", Addresses{}))
 	d, err := Open(ctx, s, func(err error) { t.Error(err) })
 	must(t, err)
-	spending, err := OpenSpending(ctx, b, "")
+	spending, err := OpenSpending(ctx, b, "", func(err error) { t.Error(err) })
 	must(t, err)
 	m := NewMeter(d, b, spending)
 	phone := func(in, out uint64) Carried {
@@ -32,12 +32,12 @@ func TestUsage(t *testing.T) {
 	m.Ended(then.Add(2*time.Minute), phone(20, 300))
 	m.Ended(then, Carried{Number: 4, CommonName: "pad.alice", BytesIn: 9})
 	must(t, b.RemoveDevice(ctx, "alice", "pad"), m.Keep(ctx), m.Keep(ctx))
-	all, err := b.Usages(ctx, "alice")
+	all, err := b.Usages(ctx, "alice", func(err error) { t.Error(err) })
 	must(t, err)
 	if len(all) != 2 || all["phone"].BytesIn != 20 || all["phone"].BytesOut != 300 || !all["phone"].LastSeen.Equal(then.Add(2*time.Minute)) || all["-"].BytesIn != 1 {
 		t.Errorf("%+v", all)
 	}
-	if all, err := b.Usages(ctx, ""); err != nil || all["alice/phone"].BytesIn != 20 {
+	if all, err := b.Usages(ctx, "", func(err error) { t.Error(err) }); err != nil || all["alice/phone"].BytesIn != 20 {
 		t.Errorf("%+v, %v", all, err)
 	}
 	before, err := s.List(ctx, "")

@@ -199,7 +199,7 @@ func (e *viewEdit) belongs(key string, there bool) {
 func set[T any](e *edit[*T], key string, c store.Change, version int) error {
 	record := new(T)
 	if !c.Deleted {
-		if _, err := store.Decode(c.Entry, version, record); err != nil {
+		if err := decode(c.Entry, version, record); err != nil {
 			e.remove(key)
 			return err
 		}
@@ -217,7 +217,7 @@ func setKey(e *edit[string], key string, c store.Change) error {
 		return nil
 	}
 	var device string
-	_, err := store.Decode(c.Entry, indexVersion, &device)
+	err := decode(c.Entry, indexVersion, &device)
 	if err == nil {
 		e.set(key, device)
 	}

@@ -39,7 +39,7 @@ type deviceInfo struct {
 
 // used notes what devices carried, of those of one user, or of all if that is "".
 func used(c *cobra.Command, b *users.Book, user string, all []deviceInfo) error {
-	usage, err := b.Usages(c.Context(), user)
+	usage, err := b.Usages(c.Context(), user, warning(c))
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,10 @@ func groupRemoveCommand() *cobra.Command {
 				if err != nil {
 					return fmt.Errorf("group remove: %w", err)
 				}
+				if args[0] == users.Everyone {
+					fmt.Fprintln(c.OutOrStdout(), "The record of everyone is removed: nothing is asked of all users any more. What was, set again: culvert group set everyone.")
+					return nil
+				}
 				fmt.Fprintf(c.OutOrStdout(), "%s is removed; it had %s.\n", args[0], count(n, "member"))
 				return nil
 			})

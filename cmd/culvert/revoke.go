@@ -57,9 +57,10 @@ func revokeWhat(ctx context.Context, d setup.Devices, name string) (what string,
 	}
 	_, _, err = d.Book.User(ctx, name)
 	unknown := new(users.UnknownError)
-	isUser := err == nil
+	unreadable := errors.As(err, new(*users.UnreadableError)) // its devices' certificates are not
+	isUser := err == nil || unreadable
 	switch {
-	case err != nil && !errors.As(err, &unknown):
+	case !isUser && !errors.As(err, &unknown):
 		return "", nil, err
 	case isClient && isUser:
 		return "", nil, fmt.Errorf("%s is a client and a user; for the client: culvert client revoke %[1]s; for the user: culvert user disable %[1]s, or remove", name)

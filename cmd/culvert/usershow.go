@@ -76,7 +76,7 @@ func quotasOf(c *cobra.Command, b *users.Book, who users.Standing) ([]users.Use,
 	if who.User == nil {
 		return nil, nil
 	}
-	spending, err := users.OpenSpending(c.Context(), b, who.User.Name)
+	spending, err := users.OpenSpending(c.Context(), b, who.User.Name, warning(c))
 	if err != nil {
 		return nil, err
 	}

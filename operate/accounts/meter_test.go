@@ -26,7 +26,7 @@ func TestMeter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spending, err := users.OpenSpending(t.Context(), book, "")
+		spending, err := users.OpenSpending(t.Context(), book, "", func(err error) { t.Error(err) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestMeter(t *testing.T) {
 		check := func(when string, in, without uint64) {
 			t.Helper()
 			synctest.Wait()
-			all, err := book.Usages(context.Background(), "anna")
+			all, err := book.Usages(context.Background(), "anna", func(err error) { t.Error(err) })
 			if err != nil || all["phone"].BytesIn != in || all["-"].BytesOut != without {
 				t.Errorf("%s: %+v, %v", when, all, err)
 			}

@@ -24,7 +24,9 @@ type quotas struct {
 }
 
 func openQuotas(ctx context.Context, d *users.Directory, b *users.Book, log *slog.Logger) (*quotas, error) {
-	spending, err := users.OpenSpending(ctx, b, "")
+	spending, err := users.OpenSpending(ctx, b, "", func(err error) {
+		log.Error("a record of the store cannot be read: quotas count from nothing for whom it is about", "error", err)
+	})
 	q := &quotas{directory: d, spending: spending, log: log, told: make(map[string]time.Time)}
 	q.stale.Store(true)
 	d.OnChange(func(*users.View) { q.stale.Store(true) })

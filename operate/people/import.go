@@ -97,6 +97,9 @@ func readable(ctx context.Context, name string, all []record) error {
 			return err
 		}
 		_, err := users.Open(ctx, s, func(err error) {
+			if of := new(users.UnreadableError); errors.As(err, &of) {
+				err = of.Err // it is in no store that commands could mend
+			}
 			if len(faults) < maxFaults {
 				faults = append(faults, fmt.Errorf("%s:%d: %w", name, r.line, err))
 			}

@@ -134,31 +134,27 @@ func (d Devices) Renew(ctx context.Context, n RenewDevice) (*Renewal, error) {
 	return r, nil
 }
 
-// Remove revokes a device's certificates and removes it. The revocation is nil if it had
-// none.
+// Remove revokes a device's certificates and removes it, also where its record cannot be
+// read. The revocation is nil if it had none.
 func (d Devices) Remove(ctx context.Context, user, name string) (*Revocation, error) {
-	record, err := d.Book.Device(ctx, user, name)
+	names, err := d.Book.CommonNames(ctx, user, name)
 	if err != nil {
 		return nil, err
 	}
-	r, err := RevokeAll(d.Dir, []string{record.CommonName}, d.Now, d.Ask)
+	r, err := RevokeAll(d.Dir, names, d.Now, d.Ask)
 	if err != nil {
 		return nil, err
 	}
 	return r, d.Book.RemoveDevice(ctx, user, name)
 }
 
-// RevokeUser revokes the certificates of all devices of a user, whose records stay. The
-// revocation is nil if there are none.
+// RevokeUser revokes the certificates of all devices of a user, whose records stay, also
+// where they cannot be read. The revocation is nil if there are none.
 func (d Devices) RevokeUser(ctx context.Context, user string) (r *Revocation, devices int, err error) {
-	if _, _, err := d.Book.User(ctx, user); err != nil {
-		return nil, 0, err
-	}
-	all, err := d.Book.DevicesOf(ctx, user)
+	names, err := d.Book.CommonNames(ctx, user, "")
 	if err != nil {
 		return nil, 0, err
 	}
-	names := commonNames(all)
 	r, err = RevokeAll(d.Dir, names, d.Now, d.Ask)
 	return r, len(names), err
 }
