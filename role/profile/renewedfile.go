@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
+	"syscall"
 
 	"culvert/host/process"
 )
@@ -134,12 +134,16 @@ func (r *Renewing) couldWrite(own *tls.Certificate) error {
 }
 
 func (r *Renewing) unwritable(err error) error {
-	return fmt.Errorf("%s cannot be replaced (%w); have the file and its directory writable for this process, or ask the server's administrator for a new profile", r.path, err)
+	mend := "have the file and its directory writable for this process"
+	if errors.Is(err, syscall.EBUSY) {
+		mend = "it is mounted by itself, as into a container: mount its directory"
+	}
+	return fmt.Errorf("%s cannot be replaced (%w); %s, or ask the server's administrator for a new profile", r.path, err, mend)
 }
 
 // write writes a certificate, and a key unless that stays, into the file. Whatever ends it
 // half-way, the file has the pair of before or the next one.
-func (r *Renewing) write(own *tls.Certificate, leaf *x509.Certificate, key []byte, now time.Time) error {
+func (r *Renewing) write(own *tls.Certificate, leaf *x509.Certificate, key []byte) error {
 	p, err := openPlace(r.path)
 	if err != nil {
 		return err
@@ -155,7 +159,6 @@ func (r *Renewing) write(own *tls.Certificate, leaf *x509.Certificate, key []byt
 	if err := p.put(p.name, after); err != nil {
 		return r.unwritable(err)
 	}
-	r.written = now
 	return nil
 }
 

@@ -266,6 +266,10 @@ func TestRenewingWhole(t *testing.T) {
 	if _, err := r.Take(&own, der, time.Now()); err == nil {
 		t.Error("taken without a copy of before")
 	}
+	if _, err := r.Request(&own); err == nil || !strings.Contains(err.Error(), "the last one could not be written") {
+		t.Errorf("another is asked for at once: %v", err)
+	}
+	r, _ = NewRenewing(c)
 	if after := f.texts(t); len(after) != len(before) || after["my.crt"] != before["my.crt"] {
 		t.Errorf("now there is %v", after)
 	}

@@ -28,8 +28,19 @@ type Renewing struct {
 	sameKey bool   // the key stays
 	waits   *wanted
 	written time.Time
+	failed  failure
 	keeper  Keeper // nil: this process writes the file
 }
+
+// failure is that of writing the certificate that came last; nil: it was written.
+type failure struct {
+	err error
+	at  time.Time
+}
+
+// failedPause is how long no other certificate is asked for after one that could not be
+// written, although it seemed that it could: a file on which another one is mounted.
+const failedPause = 7 * 24 * time.Hour
 
 // wanted is a request that waits for its answer.
 type wanted struct {
@@ -64,7 +75,7 @@ func (r *Renewing) Keep(own, next, key []byte) error {
 	if err != nil {
 		return err
 	}
-	return r.write(id, leaf, plain, time.Now())
+	return r.write(id, leaf, plain)
 }
 
 // RenewingBy is NewRenewing for a client with a keeper; nil: it has none, and writes itself.
@@ -126,6 +137,9 @@ func Ending(own *x509.Certificate, why string, now time.Time) string {
 // Request returns a request for a certificate: for a new key, which stays here, or for the
 // one of own. It fails if the file could not be written afterwards.
 func (r *Renewing) Request(own *tls.Certificate) (request []byte, err error) {
+	if f := r.failed; f.err != nil && time.Since(f.at).Abs() < failedPause {
+		return nil, fmt.Errorf("the last one could not be written: %w", f.err)
+	}
 	if err := r.could(own); err != nil {
 		return nil, err
 	}
@@ -175,10 +189,15 @@ func (r *Renewing) Take(own *tls.Certificate, der []byte, now time.Time) (*tls.C
 	}
 	next.Leaf, next.Certificate = leaf, append([][]byte{leaf.Raw}, own.Certificate[1:]...)
 	if r.keeper == nil {
-		return &next, r.write(own, leaf, key, now)
+		err = r.write(own, leaf, key)
+	} else {
+		err = r.keeper(own.Leaf.Raw, der, key)
 	}
-	r.written = now
-	return &next, r.keeper(own.Leaf.Raw, der, key)
+	r.failed = failure{err, now}
+	if err == nil {
+		r.written = now
+	}
+	return &next, err
 }
 
 // taken is a certificate for the request that waits, which it takes, and its key in PEM;
