@@ -63,6 +63,7 @@ func New(o Options) *Checker {
 	for _, s := range o.Sources {
 		c.sources = append(c.sources, newBounded(s))
 	}
+	c.recall()
 	return c
 }
 

@@ -6,4 +6,5 @@
 // Besides the records of package users, the store has
 //
 //	signins/NAME   from where a user signed in in the last 30 days
+//	guesses/wrong  wrong passwords and codes that slow down the next ones, of a server that ended
 package signin

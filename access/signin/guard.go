@@ -1,7 +1,9 @@
 package signin
 
 import (
-	"hash/maphash"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"net/netip"
 	"strings"
 	"sync"
@@ -62,21 +64,31 @@ type from struct {
 // guard slows wrong guesses down. Make it with newGuard.
 type guard struct {
 	mu     sync.Mutex
-	seed   maphash.Seed
+	key    [16]byte // secret, so that nobody can choose who shares an entry
 	names  [strangeNames]budget
 	places [strangePlaces]budget
 	known  map[string]*budget
 }
 
-func newGuard() *guard { return &guard{seed: maphash.MakeSeed(), known: make(map[string]*budget)} }
+func newGuard() *guard {
+	g := &guard{known: make(map[string]*budget)}
+	rand.Read(g.key[:])
+	return g
+}
+
+// entry is the place of a text in a table of a size.
+func (g *guard) entry(text string, size uint64) uint64 {
+	sum := sha256.Sum256(append(g.key[:], text...))
+	return binary.BigEndian.Uint64(sum[:]) % size
+}
 
 // budgets returns those that a guess uses, with their limits. The caller holds mu.
 func (g *guard) budgets(f from, now time.Time) ([]*budget, []limit) {
 	if f.own != "" {
 		return []*budget{g.ofKnown(f.user+"\x00"+f.own, now)}, []limit{limitKnown}
 	}
-	name := maphash.String(g.seed, strings.ToLower(f.user)) % strangeNames
-	place := maphash.Comparable(g.seed, f.place) % strangePlaces
+	name := g.entry(strings.ToLower(f.user), strangeNames)
+	place := g.entry(f.place.String(), strangePlaces)
 	return []*budget{&g.names[name], &g.places[place]}, []limit{limitName, limitPlace}
 }
 

@@ -19,8 +19,10 @@ const (
 
 // Follow asks the directories that can say it, now and every five minutes until ctx ends, how
 // the users stand whom they know: who is disabled or removed there is out here, and who is
-// in another group there, here too. It returns at once where no directory can say it.
+// in another group there, here too. At the end it has the store keep which wrong passwords
+// slow down the next ones: nobody may be checked any more.
 func (c *Checker) Follow(ctx context.Context) {
+	defer c.keepGuesses()
 	var all []auth.Looking
 	for _, s := range c.o.Sources {
 		if l, ok := s.(auth.Looking); ok {
@@ -35,6 +37,7 @@ func (c *Checker) Follow(ctx context.Context) {
 		}
 		pause(ctx, lookEvery)
 	}
+	<-ctx.Done()
 }
 
 func pause(ctx context.Context, d time.Duration) {

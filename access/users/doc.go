@@ -12,4 +12,5 @@
 //	addresses/ADDRESS        USER/NAME, whose address that is
 //	usage/USER/DEVICE        a Usage: what a device carried; DEVICE is - without one
 //	signins/NAME             from where a user signed in (package signin)
+//	guesses/wrong            what slows down wrong passwords (package signin)
 package users

@@ -6,6 +6,7 @@ import (
 	"culvert/access/audit"
 	"culvert/access/auth"
 	"culvert/access/oidc"
+	"culvert/access/signin"
 	"culvert/config"
 	"culvert/operate/accounts"
 	"culvert/role/server"
@@ -22,7 +23,7 @@ type acquainted struct {
 // join has a server ask the people of its store, and directories after them. note takes
 // lines of the audit log.
 func (r roles) join(c *config.Config, o *server.Options, directories []auth.Source, note func(audit.Entry)) (acquainted, error) {
-	var people store.Store = memory.New() // of a server without a directory
+	var people store.Store
 	switch {
 	case r.people != nil:
 		people = r.people
@@ -30,6 +31,10 @@ func (r roles) join(c *config.Config, o *server.Options, directories []auth.Sour
 		return acquainted{}, nil
 	default:
 		r.log.Warn("this server has no store, so it forgets when it ends who signed in, and asks them again; serve it with --dir to keep users, and to disable them here")
+		var err error
+		if people, err = r.passing.next(); err != nil {
+			return acquainted{}, err
+		}
 	}
 	a, err := accounts.Open(context.Background(), people, r.log)
 	if err != nil {
@@ -40,6 +45,22 @@ func (r roles) join(c *config.Config, o *server.Options, directories []auth.Sour
 		others.Browser = know.browser
 	}
 	return know, a.Join(o, others, c.Server.DuplicateCN)
+}
+
+// passing is what servers without a directory have in place of their stores, one after the
+// other in this process.
+type passing struct{ last store.Store }
+
+// next returns the store of the next server: people are forgotten, and who guesses is not.
+func (p *passing) next() (store.Store, error) {
+	next := memory.New()
+	if p.last != nil {
+		if err := signin.Carry(context.Background(), p.last, next); err != nil {
+			return nil, err
+		}
+	}
+	p.last = next
+	return next, nil
 }
 
 // happened takes an event of the server.

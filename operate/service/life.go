@@ -40,6 +40,7 @@ type life struct {
 	tasks   tasks
 	fence   fence        // a worker's is its keeper's
 	people  *people.Host // of a server; nil: it has no users
+	passing passing      // in their place
 	ending  ending
 	// alone says that this process gives up rights without a keeper.
 	alone bool

@@ -59,9 +59,11 @@ type roles struct {
 	management *management.Interface
 	// people is the store of a server's users; nil: it has none.
 	people *people.Host
-	failed func(error) // ends the run
-	asked  func()      // is called when the user asks for the end
-	reload func()
+	// passing is what a server without people has in their place.
+	passing *passing
+	failed  func(error) // ends the run
+	asked   func()      // is called when the user asks for the end
+	reload  func()
 	// programs are those for this host's adapter; nil: there are none.
 	programs bringup.Programs
 }
