@@ -122,7 +122,7 @@ func (m *Meter) keyOf(s Carried) string {
 const usagesAtOnce = 200
 
 // Keep writes to the store what was counted since the last time. What it cannot write it
-// keeps for the next time.
+// keeps for the next time, as what belongs to a counter of a newer version.
 func (m *Meter) Keep(ctx context.Context) error {
 	m.mu.Lock()
 	todo := m.pending
@@ -130,18 +130,25 @@ func (m *Meter) Keep(ctx context.Context) error {
 	m.mu.Unlock()
 	var errs []error
 	for keys := range slices.Chunk(slices.Sorted(maps.Keys(todo)), usagesAtOnce) {
+		var left []string
+		var newer []error
 		err := m.book.change(ctx, func(t *tx) error {
+			left, newer = nil, nil
 			for _, key := range keys {
-				if err := t.use(key, todo[key]); err != nil {
+				err := t.use(key, todo[key])
+				if unreadable(err) {
+					left, newer = append(left, key), append(newer, err)
+				} else if err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 		if err != nil {
-			errs = append(errs, err)
-			m.putBack(todo, keys)
+			left, newer = keys, []error{err}
 		}
+		errs = append(errs, newer...)
+		m.putBack(todo, left)
 	}
 	return errors.Join(errs...)
 }

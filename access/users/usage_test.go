@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"culvert/store"
 	"culvert/store/memory"
 )
 
@@ -53,5 +54,40 @@ func TestUsage(t *testing.T) {
 	must(t, err)
 	if all, err := s.List(ctx, ""); err != nil || len(all.Entries) != 0 {
 		t.Errorf("%v, %v", all.Entries, err)
+	}
+}
+
+// TestUsageUnreadable: a damaged counter begins anew; one of a newer version stays as it is,
+// and what belongs to it waits, while others are counted.
+func TestUsageUnreadable(t *testing.T) {
+	b, ctx := peopled(t), t.Context()
+	d, err := Open(ctx, b.store, func(err error) { t.Error(err) })
+	must(t, err)
+	spending, err := OpenSpending(ctx, b, "", func(err error) { t.Error(err) })
+	must(t, err)
+	m := NewMeter(d, b, spending)
+	carried := func(bytes uint64) {
+		for i, name := range []string{"phone.alice", "pad.alice", "phone.bob"} {
+			m.Note(then, Carried{Number: uint64(i), CommonName: name, BytesIn: bytes})
+		}
+	}
+	carried(1)
+	must(t, m.Keep(ctx))
+	spoil(t, b, `{"v":99,"r":{}}`, "usage/alice/phone")
+	spoil(t, b, "{", "usage/alice/pad")
+	carried(3)
+	says(t, m.Keep(ctx), "record usage/alice/phone has version 99")
+	var unread []error
+	all, err := b.Usages(ctx, "", func(err error) { unread = append(unread, err) })
+	if err != nil || len(unread) != 1 || all["alice/pad"].BytesIn != 2 || all["bob/phone"].BytesIn != 3 {
+		t.Errorf("%+v, %v, %v", all, unread, err)
+	}
+	if _, err := b.store.Commit(ctx, store.Txn{Delete: []string{"usage/alice/phone"}}); err != nil {
+		t.Fatal(err)
+	}
+	must(t, m.Keep(ctx))
+	all, err = b.Usages(ctx, "", func(err error) { t.Error(err) })
+	if err != nil || all["alice/phone"].BytesIn != 2 {
+		t.Errorf("%+v, %v", all, err)
 	}
 }
