@@ -17,6 +17,7 @@ import (
 	"culvert/store"
 	"culvert/store/bolt"
 	"culvert/store/remote"
+	"culvert/store/storetest"
 )
 
 // busy is a checker on a file with 10,000 users who have three devices each, and what
@@ -35,25 +36,7 @@ func busy(b *testing.B) (*Checker, *users.Book) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var t store.Txn
-	put := func(key string, record any) {
-		value, err := store.Encode(1, record)
-		if err != nil {
-			b.Fatal(err)
-		}
-		t.Put = append(t.Put, store.Put{Key: key, Value: value})
-	}
-	for i := range 10_000 {
-		user := fmt.Sprintf("user%05d", i)
-		put("users/"+user, users.User{Name: user, FullName: "Somebody With A Name", Password: h.String()})
-		for _, name := range []string{"laptop", "pad", "phone"} {
-			put("devices/"+user+"/"+name, users.Device{User: user, Name: name, CommonName: name + "." + user})
-			put("certificates/"+name+"."+user, user+"/"+name)
-		}
-	}
-	if _, err := s.CommitAll(b.Context(), t); err != nil {
-		b.Fatal(err)
-	}
+	storetest.Office(b, s, h.String())
 	return busyChecker(b, s), busyCommands(b, s)
 }
 

@@ -3,12 +3,11 @@ package users
 import (
 	"context"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"culvert/internal/nearest"
+	"culvert/internal/share"
 	"culvert/store"
 )
 
@@ -21,7 +20,7 @@ const (
 	Groups
 	Devices
 	DeviceCounts // how many devices each user has, without the devices
-	Usages       // what they carried
+	Usages       // what the devices carried; behind Devices
 )
 
 // Roll is users, groups and devices of one revision, for who goes through all of a kind.
@@ -30,10 +29,10 @@ type Roll struct {
 	Users   []*User   // by name
 	Groups  []*Group  // by name
 	Devices []*Device // by user and name
+	Usages  []*Usage  // what each of Devices carried; nil: nothing
 
 	devices map[string][]*Device
 	counts  map[string]int
-	usages  map[string]*Usage // by USER/NAME
 	groups  map[string]*Group
 }
 
@@ -81,14 +80,21 @@ func (r *Roll) read(kind Kind, entries []store.Entry, damaged func(error)) {
 			}
 		}
 	case Usages:
-		r.usages = make(map[string]*Usage, len(entries))
+		r.Usages = make([]*Usage, len(r.Devices))
+		d := 0 // the first device that is not before the record's
 		records, errs := decodeEach[Usage](entries, usageVersion)
 		for i, e := range entries {
 			if errs[i] != nil {
 				damaged(errs[i])
 				continue
 			}
-			r.usages[e.Key[len(usagePrefix):]] = &records[i]
+			key := e.Key[len(usagePrefix):]
+			for d < len(r.Devices) && r.Devices[d].Key() < key {
+				d++
+			}
+			if d < len(r.Devices) && r.Devices[d].Key() == key {
+				r.Usages[d] = &records[i]
+			}
 		}
 	case DeviceCounts:
 		r.counts = make(map[string]int)
@@ -133,9 +139,6 @@ func (r *Roll) DevicesOf(user string) []*Device { return r.devices[user] }
 // DeviceCount returns how many devices a user has, of the kind DeviceCounts.
 func (r *Roll) DeviceCount(user string) int { return r.counts[user] }
 
-// UsageOf returns what a device carried, of the kind Usages; nil: nothing.
-func (r *Roll) UsageOf(d *Device) *Usage { return r.usages[d.Key()] }
-
 // decodeAll reads records. Those that cannot be read are left out.
 func decodeAll[T any](entries []store.Entry, version int, damaged func(error)) []*T {
 	records, errs := decodeEach[T](entries, version)
@@ -152,16 +155,13 @@ func decodeAll[T any](entries []store.Entry, version int, damaged func(error)) [
 
 // decodeEach reads records, on all processors.
 func decodeEach[T any](entries []store.Entry, version int) ([]T, []error) {
-	records, errs := make([]T, len(entries)), make([]error, len(entries))
-	var all sync.WaitGroup
-	workers := runtime.GOMAXPROCS(0)
-	for w := range workers {
-		all.Go(func() {
-			for i := len(entries) * w / workers; i < len(entries)*(w+1)/workers; i++ {
-				errs[i] = decode(entries[i], version, &records[i])
-			}
-		})
-	}
-	all.Wait()
-	return records, errs
+	records := make([]T, len(entries))
+	errs := share.Parts(len(entries), func(from, to int) []error {
+		errs := make([]error, to-from)
+		for i := range errs {
+			errs[i] = decode(entries[from+i], version, &records[from+i])
+		}
+		return errs
+	})
+	return records, slices.Concat(errs...)
 }

@@ -3,6 +3,7 @@ package users
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -134,5 +135,31 @@ func BenchmarkRoll(b *testing.B) {
 				must(b, err)
 			}
 		})
+	}
+}
+
+// TestRollUsages: each device has what it carried, also between those that carried nothing
+// and records without a device; one that cannot be read is told.
+func TestRollUsages(t *testing.T) {
+	s := memory.New()
+	for _, key := range []string{"alice/a", "alice/b", "alice/phone", "bob/pad", "carol/tv"} {
+		user, name, _ := strings.Cut(key, "/")
+		put(t, s, devicesPrefix+key, Device{User: user, Name: name})
+	}
+	for i, key := range []string{"alice/-", "alice/b", "alice/c", "alice/phone", "bob/pad", "dave/-"} {
+		put(t, s, usagePrefix+key, Usage{BytesIn: uint64(i)})
+	}
+	put(t, s, usagePrefix+"bob/pad", "{")
+	var told []error
+	r, err := bookOf(t, s).Roll(t.Context(), func(err error) { told = append(told, err) }, Devices, Usages)
+	must(t, err)
+	got := make(map[string]uint64)
+	for i, u := range r.Usages {
+		if u != nil {
+			got[r.Devices[i].Key()] = u.BytesIn
+		}
+	}
+	if want := map[string]uint64{"alice/b": 1, "alice/phone": 3}; !maps.Equal(got, want) || len(told) != 1 || len(r.Usages) != 5 {
+		t.Errorf("%v, %v", got, told)
 	}
 }

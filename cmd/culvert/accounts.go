@@ -2,9 +2,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"runtime/debug"
 	"text/tabwriter"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"culvert/access/users"
+	"culvert/internal/share"
 	"culvert/operate/people"
 	"culvert/store"
 )
@@ -39,7 +43,7 @@ func (a *accounts) flags(c *cobra.Command, prints bool) {
 
 // collects is by how much memory may grow before it is collected, in percent of what is in
 // use: a command ends soon, and lists of all users are read and written faster so.
-const collects = 400
+const collects = 1000
 
 // book calls f with the directory's book.
 func (a *accounts) book(c *cobra.Command, f func(ctx context.Context, b *users.Book) error) error {
@@ -94,10 +98,60 @@ func (a *accounts) print(c *cobra.Command, value any, table func(t *tabwriter.Wr
 		_, err = c.OutOrStdout().Write(append(text, '\n'))
 		return err
 	}
-	b := bufio.NewWriterSize(c.OutOrStdout(), 64<<10) // a table is written a cell at a time
+	return tabled(c, table)
+}
+
+// tabled has a table written, a cell at a time.
+func tabled(c *cobra.Command, table func(t *tabwriter.Writer)) error {
+	b := bufio.NewWriterSize(c.OutOrStdout(), 64<<10)
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	table(t)
 	return errors.Join(t.Flush(), b.Flush())
+}
+
+// printList is print for a list, which is formatted on all processors: title is the table's
+// first row, and row writes that of one.
+func printList[T any](a *accounts, c *cobra.Command, all []T, title string, row func(w io.Writer, one *T)) error {
+	if a.asJSON {
+		return printJSONList(c, all)
+	}
+	parts := share.Parts(len(all), func(from, to int) []byte {
+		var b bytes.Buffer
+		for i := range all[from:to] {
+			row(&b, &all[from+i])
+		}
+		return b.Bytes()
+	})
+	return tabled(c, func(t *tabwriter.Writer) {
+		fmt.Fprintln(t, title)
+		for _, part := range parts {
+			t.Write(part)
+		}
+	})
+}
+
+func printJSONList[T any](c *cobra.Command, all []T) error {
+	type list struct {
+		text []byte
+		err  error
+	}
+	lists := share.Parts(len(all), func(from, to int) list {
+		text, err := encoder.Marshal(all[from:to], sameJSON)
+		return list{text, err}
+	})
+	whole := net.Buffers{[]byte("[")}
+	for i, l := range lists {
+		if l.err != nil {
+			return l.err
+		}
+		if i > 0 {
+			whole = append(whole, []byte(","))
+		}
+		whole = append(whole, l.text[1:len(l.text)-1])
+	}
+	whole = append(whole, []byte("]\n"))
+	_, err := whole.WriteTo(c.OutOrStdout())
+	return err
 }
 
 // expiry is the time that a flag --expires means.

@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"text/tabwriter"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,8 +36,8 @@ the state of its newest certificate, as culvert client list shows it under NAME.
 			}
 			return a.roll(c, func(r *users.Roll, _ *users.Book) error {
 				all := deviceInfos(r.Devices, now)
-				for i, d := range r.Devices {
-					all[i].Usage = r.UsageOf(d)
+				for i, usage := range r.Usages {
+					all[i].Usage = usage
 				}
 				return a.printDevices(c, all, certificates, now)
 			}, users.Devices, users.Usages)
@@ -64,7 +64,11 @@ func (a *accounts) printDevices(c *cobra.Command, all []deviceInfo, certificates
 			return err
 		}
 	}
-	return a.print(c, all, func(t *tabwriter.Writer) { printDevices(t, all, certificates) })
+	title := "USER\tNAME\tSTATE\tEXPIRES\tADDRESSES\tLAST SEEN\tIN\tOUT"
+	if certificates {
+		title += "\tCERTIFICATE"
+	}
+	return printList(a, c, all, title, func(w io.Writer, d *deviceInfo) { printDevice(w, d, certificates) })
 }
 
 // certified notes the states of devices' certificates.
@@ -86,24 +90,17 @@ func certified(c *cobra.Command, dir string, all []deviceInfo, now time.Time) er
 	return nil
 }
 
-func printDevices(t *tabwriter.Writer, all []deviceInfo, certificates bool) {
-	title := "USER\tNAME\tSTATE\tEXPIRES\tADDRESSES\tLAST SEEN\tIN\tOUT"
-	if certificates {
-		title += "\tCERTIFICATE"
-	}
-	fmt.Fprintln(t, title)
-	for _, d := range all {
-		in, out := d.carried()
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", d.User, d.Name, d.State, ends(d.Expires), d.addresses(), d.seen(), in, out)
-		switch {
-		case certificates && d.Certificate == nil:
-			fmt.Fprint(t, "\tnone")
-		case certificates:
-			fmt.Fprintf(t, "\t%s, ends %s", d.Certificate.State, d.Certificate.Expires.Format(time.DateOnly))
-			if d.Certificate.Ready != "" {
-				fmt.Fprint(t, ", next profile waits")
-			}
+func printDevice(w io.Writer, d *deviceInfo, certificates bool) {
+	in, out := d.carried()
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", d.User, d.Name, d.State, ends(d.Expires), d.addresses(), d.seen(), in, out)
+	switch {
+	case certificates && d.Certificate == nil:
+		fmt.Fprint(w, "\tnone")
+	case certificates:
+		fmt.Fprintf(w, "\t%s, ends %s", d.Certificate.State, d.Certificate.Expires.Format(time.DateOnly))
+		if d.Certificate.Ready != "" {
+			fmt.Fprint(w, ", next profile waits")
 		}
-		fmt.Fprintln(t)
 	}
+	fmt.Fprintln(w)
 }

@@ -35,15 +35,12 @@ type userInfo struct {
 func infoOf(u *users.User, groups []*users.Group, devices []*users.Device, now time.Time) userInfo {
 	limit, _ := users.Limit(u, groups)
 	i := userInfo{Name: u.Name, FullName: u.FullName, Email: u.Email, State: stateOf(u.Disabled, u.Expires, now), Created: u.Created, Expires: u.Expires, Groups: u.Groups,
-		MaxDevices: limit, Password: u.Password != "", Code: u.TOTP != nil && u.TOTP.Confirmed, Source: u.Source, Gone: u.Gone, Devices: []deviceInfo{}}
+		MaxDevices: limit, Password: u.Password != "", Code: u.TOTP != nil && u.TOTP.Confirmed, Source: u.Source, Gone: u.Gone, Devices: deviceInfos(devices, now)}
 	if i.State == "active" && u.Gone != "" {
 		i.State = "gone"
 	}
 	if i.Groups == nil {
 		i.Groups = []string{}
-	}
-	for _, d := range devices {
-		i.Devices = append(i.Devices, deviceInfoOf(d, now))
 	}
 	return i
 }

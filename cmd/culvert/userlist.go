@@ -2,8 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,11 +29,8 @@ func userListCommand() *cobra.Command {
 				for i, u := range r.Users {
 					all[i] = infoOf(u, r.GroupsOf(u), r.DevicesOf(u.Name), now)
 				}
-				return a.print(c, all, func(t *tabwriter.Writer) {
-					fmt.Fprintln(t, "NAME\tSTATE\tEXPIRES\tDEVICES\tGROUPS\tFULL NAME")
-					for _, u := range all {
-						fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", u.Name, u.State, ends(u.Expires), r.DeviceCount(u.Name), strings.Join(u.Groups, ","), u.FullName)
-					}
+				return printList(&a, c, all, "NAME\tSTATE\tEXPIRES\tDEVICES\tGROUPS\tFULL NAME", func(w io.Writer, u *userInfo) {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", u.Name, u.State, ends(u.Expires), r.DeviceCount(u.Name), strings.Join(u.Groups, ","), u.FullName)
 				})
 			}, kinds...)
 		},

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -171,6 +172,9 @@ func (s *Store) List(ctx context.Context, prefixes ...string) (snap store.Snapsh
 					room = make([]byte, 0, max(len(value), min(2*cap(room), 64<<10), 4<<10))
 				}
 				room = append(room, value...)
+				if len(snap.Entries) == cap(snap.Entries) { // append grows by a quarter
+					snap.Entries = slices.Grow(snap.Entries, max(64, len(snap.Entries)))
+				}
 				snap.Entries = append(snap.Entries, store.Entry{Key: string(key), Value: room[len(room)-len(value) : len(room) : len(room)], Revision: at})
 			}
 		}
