@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -144,6 +143,26 @@ func announcedAt(t *testing.T, s *netns, server *process, dir, state string) {
 	}
 }
 
+// echoed is an answer that ping prints, with its number.
+var echoed = regexp.MustCompile(`bytes from .*icmp_seq=(\d+)`)
+
+// unanswered are the numbers of pings that had no answer, of those before the last that had.
+func unanswered(t *testing.T, log string) (missing []int) {
+	t.Helper()
+	next := 1
+	for _, m := range echoed.FindAllStringSubmatch(log, -1) {
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ; next < n; next++ {
+			missing = append(missing, next)
+		}
+		next = n + 1
+	}
+	return missing
+}
+
 // TestRenewedInUse: while stock and our clients are connected to a server whose worker has
 // no rights, its certificate and its revocation list become due. Both are renewed, the
 // clients see the new certificate when their keys are renewed, and not a packet is lost.
@@ -192,7 +211,7 @@ func TestRenewedInUse(t *testing.T) {
 	for c, p := range clients {
 		p.up()
 		shows(c, first)
-		pings[c] = c.start("ping", "ping", "-q", "-i", "0.1", serverIPv4.String())
+		pings[c] = c.start("ping", "ping", "-n", "-i", "0.1", serverIPv4.String())
 	}
 	for _, f := range inFiles {
 		f.p = f.host.run(ours, f.at("my.conf"))
@@ -241,8 +260,10 @@ func TestRenewedInUse(t *testing.T) {
 		if n := p.count(initialized); n != 1 {
 			t.Errorf("%s connected %d times", p.name, n)
 		}
-		pings[c].cmd.Process.Signal(syscall.SIGINT)
-		pings[c].expect(regexp.MustCompile(` 0% packet loss`), 1, patience)
+		pings[c].expect(echoed, pings[c].count(echoed)+10, patience) // with the keys of that handshake, too
+		if missing := unanswered(t, pings[c].log()); len(missing) > 0 {
+			t.Errorf("%s: pings %v had no answer", p.name, missing)
+		}
 	}
 	server.expect(regexp.MustCompile(`crl-verify .*read again, 0 revoked`), 1, patience)
 
