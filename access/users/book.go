@@ -212,14 +212,13 @@ func (b *Book) RemoveUser(ctx context.Context, name string) (removed []*Device, 
 				}
 				batch = append(batch, d)
 			}
-			if !done && known {
+			switch {
+			case done:
+				t.remove(usersPrefix+name, usageKey(name, ""), "signins/"+name)
+			case known:
 				u.Disabled = true
 				return t.putUser(u)
 			}
-			if !done {
-				return nil
-			}
-			t.remove(usersPrefix+name, usageKey(name, ""), "signins/"+name)
 			return nil
 		})
 		if err != nil {

@@ -163,15 +163,25 @@ func unanswered(t *testing.T, log string) (missing []int) {
 	return missing
 }
 
+// seen waits until a client shows a certificate to the server whose status that is.
+func seen(t *testing.T, status func() string, c *x509.Certificate) {
+	t.Helper()
+	shown := regexp.MustCompile(`"serial": ?"` + pki.SerialHex(c) + `"`)
+	for end := time.Now().Add(patience); !shown.MatchString(status()); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the server never saw the certificate %s of %s:\n%s", pki.SerialHex(c), c.Subject, status())
+		}
+	}
+}
+
 // TestRenewedInUse: while stock and our clients are connected to a server whose worker has
 // no rights, its certificate and its revocation list become due. Both are renewed, the
 // clients see the new certificate when their keys are renewed, and not a packet is lost.
 // The certificate of our client, a user's device, is due, too: it is renewed over the session
-// of a worker without rights,
-// which goes on, as a device's, and the server sees it when the keys are renewed. So are those
-// of clients with files of their own. The stock
-// client is told nothing of it. Its end is announced, with its next profile ready.
-// Then a client in full stream is revoked, and is out at once.
+// of a worker without rights, which goes on, as a device's, and the server sees it when the
+// keys are renewed. So are those of clients with files of their own. The stock client is told
+// nothing of it. Its end is announced, with its next profile ready. Then a client in full
+// stream is revoked, and is out at once.
 func TestRenewedInUse(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -239,12 +249,7 @@ func TestRenewedInUse(t *testing.T) {
 	status := func() string {
 		return s.output(culvert(t), "status", "--json", "--state-dir", filepath.Join(s.dir, "state"))
 	}
-	seen := regexp.MustCompile(`"serial": ?"` + pki.SerialHex(next) + `"`)
-	for end := time.Now().Add(patience); !seen.MatchString(status()); time.Sleep(200 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("the server never saw the client's next certificate %s:\n%s", pki.SerialHex(next), status())
-		}
-	}
+	seen(t, status, next)
 	for _, f := range inFiles {
 		f.renewedAt(t, status)
 	}

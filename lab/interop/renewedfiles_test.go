@@ -103,12 +103,7 @@ func (f *filesClient) renewedAt(t *testing.T, status func() string) {
 	if got := string(mustBytes(t, f.at("my.key"))); got != f.key {
 		t.Errorf("%s: the key was changed:\n%s", f.name, f.p.log())
 	}
-	seen := regexp.MustCompile(`"serial": ?"` + pki.SerialHex(next[0]) + `"`)
-	for end := time.Now().Add(patience); !seen.MatchString(status()); time.Sleep(200 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("the server never saw the next certificate %s of %s:\n%s\n%s", pki.SerialHex(next[0]), f.name, status(), f.p.log())
-		}
-	}
+	seen(t, status, next[0])
 	f.host.ping(serverIPv4)
 	if n := f.p.count(initialized); n != 1 {
 		t.Errorf("%s connected %d times", f.name, n)
