@@ -16,6 +16,7 @@ import (
 
 	"culvert/host/hostnet"
 	"culvert/operate/backend"
+	"culvert/operate/manage/api"
 )
 
 // Client asks one running process.
@@ -157,7 +158,11 @@ func (c *Client) ask(ctx context.Context, by *http.Client, method, path string, 
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		if string(text) == noSuchPath {
+		var refusal api.Error
+		if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") && json.Unmarshal(text, &refusal) == nil && refusal.Code != api.NoSuchPath.Code {
+			return nil, &refusal
+		}
+		if string(text) == noSuchPath || refusal.Code == api.NoSuchPath.Code {
 			return nil, fmt.Errorf("%s is a process of another kind, which cannot do this; name another with --name", c.name)
 		}
 		return nil, errors.New(strings.TrimSpace(string(text)))
@@ -166,9 +171,18 @@ func (c *Client) ask(ctx context.Context, by *http.Client, method, path string, 
 }
 
 // Status asks a server, client or host how it is.
-func (c *Client) Status(ctx context.Context) (s backend.Status, err error) {
-	err = c.decode(ctx, http.MethodGet, StatusPath, nil, &s)
-	return s, err
+func (c *Client) Status(ctx context.Context) (backend.Status, error) {
+	var s Status
+	if err := c.decode(ctx, http.MethodGet, StatusPath, nil, &s); err != nil {
+		return backend.Status{}, err
+	}
+	return s.plain(), nil
+}
+
+// Process asks a process what it is.
+func (c *Client) Process(ctx context.Context) (p Process, err error) {
+	err = c.decode(ctx, http.MethodGet, ProcessPath, nil, &p)
+	return p, err
 }
 
 // Servers asks a client for the table of its servers.

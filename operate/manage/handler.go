@@ -14,8 +14,6 @@ import (
 // The paths of a process that has a backend.Backend, beside those of trace and
 // capture.
 const (
-	// StatusPath answers with a backend.Status, by GET.
-	StatusPath = "/status"
 	// UpdatePath takes a backend.Update, by POST, and answers with a backend.Updated.
 	UpdatePath = "/push-update"
 	// ServersPath answers with the table of a client that measures its servers, by GET.
@@ -33,7 +31,6 @@ func Handler(b backend.Backend) http.Handler {
 		kind = filter.Ethernet
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+StatusPath, func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(b.Status()) })
 	mux.HandleFunc("GET "+EventsPath, events(b))
 	mux.HandleFunc("POST "+UpdatePath, pushUpdate(b))
 	mux.HandleFunc("GET "+ServersPath, servers(b))

@@ -4,6 +4,7 @@
 package manage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,9 +15,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"culvert/host/hostnet"
+	"culvert/operate/manage/api"
 )
 
 // DefaultDir is where processes of this user have their sockets:
@@ -67,8 +70,9 @@ const suffix = ".sock"
 // ErrTaken is returned for the name of a process that answers.
 var ErrTaken = errors.New("another process is at work as")
 
-// Serve answers requests on the socket of a name in a directory, both made if
-// need be, until the returned function is called, which also removes the
+// Serve answers requests with h, which finds in their contexts who asks (api.CallerOf): whoever
+// may open the socket may do everything. It does so on the socket of a name in a
+// directory, both made if need be, until the returned function is called, which also removes the
 // socket. It fails with ErrTaken when another process answers there.
 func Serve(dir, name string, h http.Handler) (stop func(), err error) {
 	path, err := socket(dir, name)
@@ -82,7 +86,9 @@ func Serve(dir, name string, h http.Handler) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	s := &http.Server{Handler: owned(h), ReadHeaderTimeout: 10 * time.Second, ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, peerKey{}, sync.OnceValue(func() string { return peerName(c) }))
+	}}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -92,6 +98,18 @@ func Serve(dir, name string, h http.Handler) (stop func(), err error) {
 		s.Close()
 		<-done
 	}, nil
+}
+
+// peerKey is the key of a connection's peerName, which is looked up when somebody asks by
+// it: it may take its time.
+type peerKey struct{}
+
+// owned has h answer a socket's callers.
+func owned(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := r.Context().Value(peerKey{}).(func() string)()
+		h.ServeHTTP(w, r.WithContext(api.As(r.Context(), api.Caller{Name: name, Scope: api.Administer, Via: "socket"})))
+	})
 }
 
 // socket is a name's path. Names come from command lines and are file names.

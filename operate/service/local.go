@@ -4,11 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"culvert/host/privsep"
+	"culvert/internal/version"
 	"culvert/operate/backend"
 	"culvert/operate/manage"
+	"culvert/operate/manage/api"
 )
 
 // local is the interface for the command line, open while a tunnel is.
@@ -17,9 +23,22 @@ type local struct {
 	name   string          // "": of role and adapter
 	worker *privsep.Worker // nil: not in a worker
 	log    *slog.Logger
+	// api are the operations of this process. Parts of it add theirs before its adapter is
+	// opened; from then on it is served.
+	api *api.API
+	now atomic.Pointer[manage.Process]
 
 	mu   sync.Mutex
 	stop func() // nil until it was opened
+}
+
+// newLocal returns one that has the operations of any process.
+func newLocal(dir, name string, worker *privsep.Worker, log *slog.Logger) *local {
+	n := &local{dir: dir, name: name, worker: worker, log: log}
+	n.api = api.New(api.Options{Version: version.Current().Version, Log: n.log})
+	n.now.Store(&manage.Process{})
+	manage.AddProcess(n.api, func() manage.Process { return *n.now.Load() })
+	return n
 }
 
 // open opens the interface once for a tunnel. A process goes on without.
@@ -52,8 +71,13 @@ func (l *local) serve(b backend.Backend, adapter string) (name string, stop func
 	if name == "" {
 		name = b.Status().Role + "-" + adapter
 	}
-	handler, plain := manage.Handler(b), name
+	manage.Add(l.api, b)
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", l.api.Handler())
+	mux.Handle("/", manage.Handler(b))
+	handler, plain := mux, name
 	for n := 2; ; n++ {
+		l.now.Store(&manage.Process{Name: name, Role: b.Status().Role, Version: version.Current().Version, Adapter: adapter, Since: time.Now(), PID: os.Getpid()})
 		stop, err = manage.Serve(l.dir, name, handler)
 		if !errors.Is(err, manage.ErrTaken) || l.name != "" || n > mostOfAName {
 			break

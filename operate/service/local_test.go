@@ -3,12 +3,15 @@ package service
 import (
 	"fmt"
 	"log/slog"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"culvert/operate/backend"
 	"culvert/operate/backend/backendtest"
 	"culvert/operate/manage"
+	"culvert/operate/manage/api"
 )
 
 // names are the processes that can be found in a directory.
@@ -29,7 +32,7 @@ func TestTwoOfAName(t *testing.T) {
 	open := func(name, role string) *local {
 		b := backendtest.New()
 		b.State = backend.Status{Role: role, Adapter: "tun0"}
-		l := &local{dir: dir, name: name, log: slog.New(slog.NewTextHandler(&said, nil))}
+		l := newLocal(dir, name, nil, slog.New(slog.NewTextHandler(&said, nil)))
 		l.open(b, "tun0")
 		t.Cleanup(l.close)
 		return l
@@ -71,5 +74,9 @@ func TestTwoOfAName(t *testing.T) {
 	}
 	if s, err := c.Status(t.Context()); err != nil || s.Adapter != "tun0" {
 		t.Errorf("%+v, %v", s, err)
+	}
+	p, err := c.Process(t.Context())
+	if err != nil || p.Name != "server-tun0-2" || p.Role != "server" || p.PID != os.Getpid() || p.Me.Scope != api.Administer || p.Me.Via != "socket" || !slices.Contains(p.Features, "status") {
+		t.Errorf("%+v, %v", p, err)
 	}
 }

@@ -46,7 +46,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	o := obeyed{run: run, log: l.log, manager: l.manager, failed: cancel,
 		ready: make(chan backend.Backend, 1), done: make(chan struct{}), fresh: make(chan *config.Config, 1)}
 	r := roles{Options: l.Options, screen: l.log.screen, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, asked: l.ending.wanted, manager: l.manager, tasks: l.tasks, management: m, people: l.people, passing: &l.passing,
-		reload: func() { go o.readAgain(ctx, l.reload) }, local: &local{dir: l.localDir(), name: l.Name, worker: l.worker, log: l.log.Logger}}
+		reload: func() { go o.readAgain(ctx, l.reload) }, local: newLocal(l.localDir(), l.Name, l.worker, l.log.Logger)}
 	if l.worker != nil {
 		r.reload = l.worker.Reload
 	}

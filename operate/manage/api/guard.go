@@ -1,0 +1,146 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"runtime/debug"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// bodyTime is how long a body may take to come.
+const bodyTime = 10 * time.Second
+
+var errorType = reflect.TypeFor[Error]()
+
+// asksWithBody reports whether a type has a body.
+func asksWithBody[In any]() bool {
+	t := reflect.TypeFor[In]()
+	if t.Kind() != reflect.Struct {
+		panic(fmt.Sprintf("api: %v: expected a struct", t))
+	}
+	_, has := t.FieldByName("Body")
+	return has
+}
+
+// guarded is an operation with what goes before it: who asks and may, and the body, read
+// within limits.
+func (a *API) guarded(op Op, h *huma.Operation, handler func(huma.Context)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		noted := &noted{ResponseWriter: w}
+		caller, err := allowed(r, op)
+		if err == nil {
+			err = readBody(noted, r, op)
+		}
+		if err != nil {
+			err.write(noted)
+		} else {
+			a.recovered(noted, r, op, func() { handler(humago.NewContext(h, r, noted)) })
+		}
+		if a.o.Changed != nil && op.Method != http.MethodGet && !op.Quiet && caller.Name != "" {
+			a.o.Changed(r.Context(), Change{caller, op, r.URL.Path, noted.status})
+		}
+	})
+}
+
+// allowed returns who asks, if they may.
+func allowed(r *http.Request, op Op) (Caller, *Error) {
+	c, known := CallerOf(r.Context())
+	if !known {
+		return c, SignIn.Error("nobody is known to ask", "send a token: Authorization: Bearer TOKEN")
+	}
+	if !c.Scope.Allows(op.Scope) {
+		return c, Forbidden.Error(fmt.Sprintf("this needs the scope %s, and the caller has %s", op.Scope, c.Scope), "ask by a token of the scope "+string(op.Scope))
+	}
+	return c, nil
+}
+
+// readBody has the body in memory: what is too large is refused before it is read to its
+// end, and what is slow, too. An operation without a body gets none.
+func readBody(w http.ResponseWriter, r *http.Request, op Op) *Error {
+	if !op.body {
+		if r.ContentLength == 0 && len(r.TransferEncoding) == 0 {
+			return nil
+		}
+		// What comes with a request that needs nothing is read as far as it is short.
+		op.MaxBody = 1 << 10
+	}
+	tooLarge := func() *Error {
+		w.Header().Set("Connection", "close")
+		return TooLarge.Error(fmt.Sprintf("the body is larger than %d bytes", op.MaxBody), "send less at a time")
+	}
+	if r.ContentLength > op.MaxBody {
+		return tooLarge()
+	}
+	if t := r.Header.Get("Content-Type"); t != "" && op.body {
+		if media, _, err := mime.ParseMediaType(t); err != nil || media != "application/json" {
+			w.Header().Set("Connection", "close")
+			return WrongType.Error("the body is "+short(t), "send application/json")
+		}
+	}
+	deadline := http.NewResponseController(w)
+	deadline.SetReadDeadline(time.Now().Add(bodyTime)) // an answer in memory has none
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, op.MaxBody))
+	deadline.SetReadDeadline(time.Time{}) // or it would end the context of an operation that takes longer
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return tooLarge()
+	case err != nil:
+		w.Header().Set("Connection", "close")
+		return BadRequest.Error(errUnread.Error(), "send it again")
+	}
+	r.Body = io.NopCloser(bytes.NewReader(text))
+	return nil
+}
+
+// recovered calls f, and answers for it where it panics.
+func (a *API) recovered(w *noted, r *http.Request, op Op, f func()) {
+	defer func() {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		if fault == http.ErrAbortHandler || r.Context().Err() != nil {
+			panic(http.ErrAbortHandler)
+		}
+		a.o.Log.Error("an operation of the API failed: this is a fault of the program, please report it", "operation", op.ID(), "fault", fault, "stack", string(debug.Stack()))
+		if w.status != 0 {
+			panic(http.ErrAbortHandler)
+		}
+		Failed.Error("this is a fault of the program, which its log has", "please report it").write(w)
+	}()
+	f()
+}
+
+// noted notes the status of an answer.
+type noted struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (n *noted) WriteHeader(status int) {
+	if n.status == 0 {
+		n.status = status
+	}
+	n.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (n *noted) Write(b []byte) (int, error) {
+	if n.status == 0 {
+		n.status = http.StatusOK
+	}
+	return n.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (n *noted) Unwrap() http.ResponseWriter { return n.ResponseWriter }
