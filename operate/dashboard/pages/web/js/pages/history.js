@@ -1,0 +1,102 @@
+// History: who was connected, how much each day carried, and who had an address then.
+
+import { h, fill, said } from '../dom.js';
+import { t, section } from '../text.js';
+import { get, part, query } from '../api.js';
+import { bytes, day, number, span, time, date } from '../format.js';
+import { form, field } from '../dialog.js';
+import * as table from '../table.js';
+
+export async function show(content, { signal }) {
+  content.append(whoHad(signal), days(signal), sessions(signal));
+}
+
+// whoHad answers who had an address of the tunnel at a time.
+function whoHad(signal) {
+  const address = field('history.address', { name: 'address', required: true, autocomplete: 'off', spellcheck: 'false', placeholder: '10.8.0.17' });
+  const at = field('history.at', { name: 'at', type: 'datetime-local', required: true });
+  const answer = h('div', { role: 'status' });
+  const asked = form(t('history.ask'), async () => {
+    fill(answer);
+    const found = await get('/v1/history/sessions' + query({ address: address.input.value.trim(), at: new Date(at.input.value).toISOString() }), signal);
+    const list = found.sessions || [];
+    fill(answer, list.length === 0 ? h('p', {}, t('history.nobody')) : h('ul', {}, list.map((s) => h('li', {}, link(s), s.user ? [' (', said(s.user, 60), ')'] : null, ' · ', period(s), s.remote ? [' · ', said(s.remote, 60)] : null))));
+  }, address, at, answer);
+  asked.classList.add('inline');
+  return section('history.who', { class: 'card' }, asked);
+}
+
+function link(s) {
+  return h('a', { href: '#/past/' + part(s.id) }, said(s.name || t('peer.unnamed'), 60));
+}
+
+function until(s) {
+  return s.until || s.left || s.ended;
+}
+
+function period(s) {
+  return time(s.since) + ' – ' + (until(s) ? time(until(s)) : t('history.still'));
+}
+
+function days(signal) {
+  const by = field('history.by', { element: 'select', children: ['total', 'user', 'device'].map((v) => h('option', { value: v }, t('history.by.' + v))) });
+  const list = table.make({
+    caption: t('history.days'), sort: 'day', reverse: true, rowKey: (d) => d.day + '\n' + (d.name || ''), search: (d) => `${d.day} ${d.name || ''}`,
+    columns: [
+      { key: 'day', label: t('history.day'), order: (d) => d.day, show: (d) => h('time', { datetime: d.day }, day(d.day)) },
+      { key: 'name', label: t('history.name'), order: (d) => d.name || '', show: (d) => (d.name ? said(d.name, 60) : t('history.all')) },
+      { key: 'sessions', label: t('history.count'), number: true, order: (d) => d.sessions, show: (d) => number(d.sessions || 0) },
+      { key: 'time', label: t('session.lasted'), number: true, order: (d) => d.seconds || 0, show: (d) => (d.seconds ? span(d.seconds) : '') },
+      { key: 'in', label: t('received'), number: true, order: (d) => d.bytes_in, show: (d) => bytes(d.bytes_in) },
+      { key: 'out', label: t('sent'), number: true, order: (d) => d.bytes_out, show: (d) => [bytes(d.bytes_out), amount(d, most)] },
+    ],
+    empty: h('p', {}, t('history.empty')),
+  });
+  let most = 1;
+  const load = async () => {
+    const answer = await get('/v1/history/days' + query({ by: by.input.value }), signal);
+    const rows = answer.days || [];
+    most = Math.max(1, ...rows.map((d) => (d.bytes_in || 0) + (d.bytes_out || 0)));
+    list.set(rows);
+  };
+  by.input.addEventListener('change', load);
+  load().catch((fault) => { if (!signal.aborted) list.element.append(h('p', { role: 'alert', class: 'problem' }, said(fault.message, 500))); });
+  return h('div', {}, h('div', { class: 'beside' }, by.box), list.element);
+}
+
+// amount is a bar as long as a day's bytes are beside the most.
+function amount(d, most) {
+  const part = ((d.bytes_in || 0) + (d.bytes_out || 0)) / most * 100;
+  return h('svg', { class: 'bar', 'aria-hidden': 'true', width: '100%', height: 4 }, h('rect', { class: 'track', x: 0, y: 1, width: '100%', height: 2 }),
+    h('rect', { class: 'part', x: 100 - part + '%', y: 0, width: part + '%', height: 4, rx: 1 }));
+}
+
+function sessions(signal) {
+  const name = field('history.name', { name: 'name', autocomplete: 'off' });
+  const from = field('history.from', { name: 'from', type: 'date' });
+  const to = field('history.until', { name: 'until', type: 'date' });
+  const list = table.make({
+    caption: t('history.sessions'), sort: 'since', reverse: true, rowKey: (s) => String(s.id),
+    columns: [
+      { key: 'name', label: t('peer.name'), order: (s) => s.name || '', show: (s) => [link(s), s.user && s.user !== s.name ? h('div', { class: 'minor' }, said(s.user, 60)) : null] },
+      { key: 'remote', label: t('peer.from'), order: (s) => s.remote || '', show: (s) => said(s.remote || '', 60) },
+      { key: 'inside', label: t('peer.inside'), show: (s) => [s.ipv4, s.ipv6].filter(Boolean).map((a) => h('div', { class: 'code' }, a)) },
+      { key: 'since', label: t('peer.since'), order: (s) => s.since || '', show: (s) => time(s.since) },
+      { key: 'lasted', label: t('session.lasted'), number: true, show: (s) => (until(s) ? span((date(until(s)) - date(s.since)) / 1000) : t('history.still')) },
+      { key: 'in', label: t('received'), number: true, order: (s) => s.bytes_in, show: (s) => bytes(s.bytes_in) },
+      { key: 'out', label: t('sent'), number: true, order: (s) => s.bytes_out, show: (s) => bytes(s.bytes_out) },
+      { key: 'why', label: t('session.why'), show: (s) => said(s.reason || '', 80) },
+    ],
+    empty: h('div', {}, h('p', {}, t('history.empty')), h('p', {}, t('history.empty.next'))),
+  });
+  const load = async () => {
+    const start = from.input.value ? new Date(from.input.value + 'T00:00:00').toISOString() : '';
+    const end = to.input.value ? new Date(to.input.value + 'T23:59:59').toISOString() : '';
+    const answer = await get('/v1/history/sessions' + query({ name: name.input.value.trim(), from: start, until: end }), signal);
+    list.set(answer.sessions || []);
+  };
+  const chosen = form(t('history.show'), load, name, from, to);
+  chosen.classList.add('inline');
+  load().catch((fault) => { if (!signal.aborted) list.element.append(h('p', { role: 'alert', class: 'problem' }, said(fault.message, 500))); });
+  return h('div', {}, chosen, list.element);
+}

@@ -1,0 +1,141 @@
+// A person: who they are, how they sign in, and their devices.
+
+import { h, said, visible, announce } from '../dom.js';
+import { t, tn, section } from '../text.js';
+import { ask, get, part } from '../api.js';
+import { day, time, ago, bytes } from '../format.js';
+import { confirm, openForm, field } from '../dialog.js';
+import * as table from '../table.js';
+import * as handed from '../handed.js';
+import { state, words } from './people.js';
+
+export async function show(content, about) {
+  const { signal, can, parameters: [name], again } = about;
+  const path = '/v1/users/' + part(name);
+  const user = await get(path, signal);
+  about.titled(visible(name), said(name, 80));
+  const may = can('administer');
+  content.append(h('p', {}, h('a', { href: '#/people' }, t('person.back'))), facts(user), may ? actions(user, path, again) : '');
+  const list = devices(user, may, again);
+  content.append(h('div', { class: 'actions start' }, may ? h('button', { type: 'button', on: { click: () => addDevice(user, again) } }, t('device.add')) : null), list.element);
+  list.set(user.devices || []);
+}
+
+function facts(u) {
+  const rows = [
+    ['user.state', [state(u), u.gone ? [' ', said(u.gone, 300)] : null]],
+    ['user.full', u.full_name && said(u.full_name)],
+    ['user.email', u.email && said(u.email)],
+    ['user.groups', (u.groups || []).length > 0 && u.groups.map((g) => [h('span', { class: 'tag quiet' }, said(g, 40)), ' '])],
+    ['user.source', u.source && said(u.source)],
+    ['user.password', t(u.password ? 'set' : 'notset')],
+    ['user.code', t(u.code ? 'set' : 'notset')],
+    ['user.created', u.created && time(u.created)],
+    ['user.expires', u.expires ? [day(u.expires), ' (', ago(u.expires), ')'] : t('never')],
+    ['user.limit', u.max_devices ?? null],
+  ].filter(([, v]) => v);
+  return h('dl', { class: 'facts card' }, rows.map(([key, v]) => h('div', {}, h('dt', {}, t(key)), h('dd', {}, v))));
+}
+
+function actions(u, path, again) {
+  const name = said(u.name, 60);
+  const patch = async (body, done) => { await ask('PATCH', path, body); announce(t(done)); again(); };
+  const disabled = u.disabled || u.state === 'disabled';
+  return h('div', { class: 'actions start' },
+    button('user.edit', () => edit(u, patch)),
+    u.source ? null : button('user.password.set', () => setPassword(path, again)),
+    disabled
+      ? button('enable', () => patch({ disabled: false }, 'user.enabled'))
+      : button('disable', () => confirm(t('user.disable.title'), tn('user.disable.happens', { name }), t('disable'), () => patch({ disabled: true }, 'user.disabled'))),
+    button('remove', () => confirm(t('user.remove.title'), tn('user.remove.happens', { name, n: (u.devices || []).length }), t('remove'), async () => {
+      await ask('DELETE', path);
+      announce(t('user.removed'));
+      location.hash = '#/people';
+    })));
+}
+
+function button(key, click, label) {
+  return h('button', { type: 'button', class: 'plain', 'aria-label': label, on: { click } }, t(key));
+}
+
+function edit(u, patch) {
+  const full = field('user.full', { name: 'full_name', value: u.full_name || '', autocomplete: 'off' });
+  const email = field('user.email', { name: 'email', type: 'email', value: u.email || '', autocomplete: 'off' });
+  const groups = field('user.groups', { name: 'groups', value: (u.groups || []).join(' '), autocomplete: 'off', hint: t('user.groups.hint') });
+  const expires = field('user.expires', { name: 'expires', value: u.expires ? u.expires.slice(0, 10) : '', autocomplete: 'off', hint: t('expires.hint') });
+  openForm(t('user.edit'), t('save'), async () => {
+    const body = {};
+    const take = (key, value, was) => { if (value !== (was || '')) body[key] = value; };
+    take('full_name', full.input.value.trim(), u.full_name);
+    take('email', email.input.value.trim(), u.email);
+    if (words(groups.input.value).sort().join(' ') !== [...(u.groups || [])].sort().join(' ')) body.groups = words(groups.input.value);
+    if (expires.input.value.trim() !== (u.expires ? u.expires.slice(0, 10) : '')) body.expires = expires.input.value.trim() || 'never';
+    await patch(body, 'saved');
+  }, full, email, groups, expires);
+}
+
+function setPassword(path, again) {
+  const one = field('user.password.new', { name: 'password', type: 'password', autocomplete: 'new-password', required: true, hint: t('user.password.hint') });
+  openForm(t('user.password.set'), t('save'), async () => {
+    await ask('PUT', path + '/password', { password: one.input.value });
+    announce(t('saved'));
+    again();
+  }, one);
+}
+
+function devices(u, may, again) {
+  const columns = [
+    { key: 'name', label: t('device.name'), order: (d) => d.name, show: (d) => [said(d.name, 60), h('div', { class: 'minor' }, said(d.common_name, 80))] },
+    { key: 'state', label: t('user.state'), order: (d) => d.state || '', show: (d) => [state(d), d.connected ? [' ', h('span', { class: 'tag good' }, t('state.connected'))] : null] },
+    { key: 'address', label: t('peer.inside'), show: (d) => [d.ipv4, d.ipv6].filter(Boolean).map((a) => h('div', { class: 'code' }, a)) },
+    { key: 'until', label: t('device.certificate'), order: (d) => d.certificate?.expires || '', show: (d) => (d.certificate?.expires ? [day(d.certificate.expires), h('div', { class: 'minor' }, ago(d.certificate.expires))] : t('none')) },
+    { key: 'usage', label: t('device.usage'), number: true, show: (d) => usage(d) },
+  ];
+  if (may) columns.push({ key: 'do', label: '', show: (d) => deviceActions(d, again) });
+  return table.make({ caption: t('devices'), columns, rowKey: (d) => d.common_name || d.name, sort: 'name', empty: h('p', {}, t('devices.empty')) });
+}
+
+function usage(d) {
+  const list = d.usage?.counts || d.usage?.total || [];
+  const sum = typeof d.usage?.bytes === 'number' ? d.usage.bytes : Array.isArray(list) ? list[0]?.bytes : undefined;
+  return sum === undefined ? '' : bytes(sum);
+}
+
+function deviceActions(d, again) {
+  const path = '/v1/devices/' + part(d.common_name);
+  const name = said(d.common_name, 80);
+  const label = (key) => t(key) + ': ' + visible(d.common_name);
+  const patch = async (body, done) => { await ask('PATCH', path, body); announce(t(done)); again(); };
+  const disabled = d.disabled || d.state === 'disabled';
+  return h('div', { class: 'actions' },
+    button('device.renew', () => confirm(t('device.renew.title'), tn('device.renew.happens', { name }), t('device.renew'), async () => {
+      const made = await ask('POST', path + '/renew', { link: '24h' });
+      setTimeout(() => handed.show(made, again));
+    }), label('device.renew')),
+    disabled
+      ? button('enable', () => patch({ disabled: false }, 'device.enabled'), label('enable'))
+      : button('disable', () => confirm(t('device.disable.title'), tn('device.disable.happens', { name }), t('disable'), () => patch({ disabled: true }, 'device.disabled')), label('disable')),
+    button('revoke', () => confirm(t('device.revoke.title'), tn('device.revoke.happens', { name }), t('revoke'), async () => {
+      await ask('POST', '/v1/revoke', { name: d.common_name });
+      announce(t('device.revoked'));
+      again();
+    }), label('revoke')),
+    button('remove', () => confirm(t('device.remove.title'), tn('device.remove.happens', { name }), t('remove'), async () => {
+      await ask('DELETE', path);
+      announce(t('device.removed'));
+      again();
+    }), label('remove')));
+}
+
+function addDevice(u, again) {
+  const name = field('device.name', { name: 'device', required: true, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', hint: t('device.name.hint') });
+  const link = field('device.link', { name: 'link', element: 'select', hint: t('device.link.hint'), children: ['1h', '24h', '168h'].map((v) => h('option', { value: v, selected: v === '24h' }, t('link.' + v))) });
+  const expires = field('user.expires', { name: 'expires', autocomplete: 'off', hint: t('expires.hint') });
+  openForm(t('device.add'), t('add'), async () => {
+    const made = await ask('POST', '/v1/devices', {
+      user: u.name, name: name.input.value.trim(), link: link.input.value,
+      ...(expires.input.value.trim() ? { expires: expires.input.value.trim() } : {}),
+    });
+    setTimeout(() => handed.show(made, again));
+  }, name, link, expires);
+}
