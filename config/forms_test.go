@@ -140,6 +140,9 @@ lladdr 02:00:00:00:00:01
 local 127.0.0.1
 log log.txt
 log-append log.txt
+log-format json
+log-journal on
+log-level access debug
 lport 1194
 machine-readable-output
 management 127.0.0.1 7505

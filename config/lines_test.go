@@ -258,6 +258,11 @@ func TestHarmfulLines(t *testing.T) {
 		{text: "oidc-issuer https://sso.example.org\noidc-client a", fault: "add the lines: web-listen"},
 		{text: "web-listen *:8443\nweb-url https://vpn.example\noidc-issuer http://127.0.0.1:9\noidc-client a\noidc-admit staff", fault: "add the line: oidc-groups CLAIM"},
 		{text: "oidc-issuer http://127.0.0.1:9\noidc-client a\noidc-admit any staff", fault: "write any alone"},
+		{text: "log-level login debug", fault: "a subsystem: process, session, tls,"},
+		{text: "log-level access verbose", fault: "error, warn, info or debug"},
+		{text: "log-level access", fault: "a value is missing"},
+		{text: "log-format xml", fault: "text, logfmt or json"},
+		{text: "log-journal yes", fault: "auto, on or off"},
 		{text: "oidc-user email @example.org", fault: "a domain, such as example.org"},
 	} {
 		l.try(t, serverLines)

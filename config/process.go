@@ -1,6 +1,11 @@
 package config
 
-import "time"
+import (
+	"log/slog"
+	"time"
+
+	"culvert/internal/subsystem"
+)
 
 // Variable is a variable for programs.
 type Variable struct{ Name, Value string }
@@ -20,6 +25,9 @@ type Process struct {
 	Status             string
 	StatusInterval     time.Duration
 	StatusVersion      int
+	LogFormat          LogFormat
+	LogJournal         LogJournal
+	LogLevels          []LogLevel
 	Verb               int
 	Mute               int
 	MuteReplayWarnings bool
@@ -33,3 +41,29 @@ type Process struct {
 	TmpDir             string     // "" for the system's
 	RemapUSR1          string     // what SIGUSR1 is taken as: SIGHUP or SIGTERM; "" for itself
 }
+
+// LogLevel is what is logged of one subsystem, whatever Verb says.
+type LogLevel struct {
+	Subsystem subsystem.Name
+	Level     slog.Level
+}
+
+// LogFormat is how lines of the log are written.
+type LogFormat string
+
+// The formats of the log.
+const (
+	LogText   LogFormat = "" // for people
+	LogLogfmt LogFormat = "logfmt"
+	LogJSON   LogFormat = "json"
+)
+
+// LogJournal is when the log goes to systemd's journal by its own protocol.
+type LogJournal string
+
+// When the log goes to the journal.
+const (
+	JournalAuto LogJournal = "" // where the standard error output does
+	JournalOn   LogJournal = "on"
+	JournalOff  LogJournal = "off"
+)

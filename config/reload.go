@@ -13,7 +13,7 @@ var reloads = map[string]Reload{}
 
 func init() {
 	for when, names := range map[Reload]string{
-		ReloadKept: `verb mute config ignore-unknown-option persist-key persist-tun`,
+		ReloadKept: `verb log-level mute config ignore-unknown-option persist-key persist-tun`,
 		ReloadEnds: `route route-ipv6 route-gateway route-ipv6-gateway route-metric route-table route-noexec dns dhcp-option block-ipv6
 			txqueuelen mssfix shaper passtos
 			ping ping-restart ping-exit keepalive inactive session-timeout explicit-exit-notify reneg-sec reneg-bytes reneg-pkts

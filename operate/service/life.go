@@ -81,6 +81,9 @@ func (l *life) run(ctx context.Context, events <-chan process.Event) error {
 	if err != nil {
 		l.lastWords(c, err)
 	}
+	if l.log != nil {
+		l.log.close()
+	}
 	return err
 }
 

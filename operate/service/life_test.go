@@ -17,6 +17,7 @@ import (
 	"culvert/config"
 	"culvert/host/process"
 	"culvert/operate/backend/backendtest"
+	"culvert/operate/logs"
 )
 
 // stage is a life in a synctest bubble, whose roles are fakes. Change its fields
@@ -42,7 +43,7 @@ func newStage(t *testing.T) *stage {
 		return &config.Config{Process: config.Process{Verb: 3}, Adapter: config.Adapter{Dev: fmt.Sprint("tun", read)}}, nil
 	}, Options{StateDir: t.TempDir()})
 	s.newLog = func(c *config.Config, _ bool, _ Options) *log {
-		l := &log{level: new(slog.LevelVar)}
+		l := &log{levels: new(logs.Levels)}
 		l.Logger = slog.New(slog.NewTextHandler(&s.written, nil))
 		return l
 	}

@@ -1,6 +1,9 @@
 package service
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -15,37 +18,45 @@ import (
 	"culvert/host/process"
 	"culvert/internal/mute"
 	"culvert/internal/printable"
+	"culvert/internal/subsystem"
 	"culvert/operate/console"
+	"culvert/operate/logs"
 )
 
 // log is where a process writes what happens. `log` and `daemon` decide where
-// once; `verb` may change with the configuration.
+// once; `verb` and `log-level` may change with the configuration.
 type log struct {
 	*slog.Logger
-	level *slog.LevelVar
+	levels *logs.Levels
+	// latest keeps the last lines for who asks.
+	latest *logs.Ring
 	// shown is `verb`, and mute is `mute`; the management interface changes both.
 	shown, mute atomic.Int64
 	lined       lined
 	// screen shows a client to a user, and the warnings of the log above that; nil: the
 	// log is all there is.
 	screen *console.Screen
-	// brief leaves out what others show in another way.
-	brief bool
 	// alone is the log without `mute` where it is the only one that a reader
 	// may have: not the standard error output.
 	alone *slog.Logger
+	// journal is the system's, where that is the log; nil: it is not.
+	journal *logs.Journal
 }
 
 // newLog writes for people: to the file that `log` names, to the system's
-// logger for `daemon` and `syslog`, or to the terminal, as much as `verb` asks
-// for. A file also gets what a crash of this program prints. A worker appends to
-// what its keeper began.
+// logger for `daemon` and `syslog`, to its journal, or to the terminal, as much as
+// `verb` asks for. A file also gets what a crash of this program prints. A worker
+// appends to what its keeper began.
 func newLog(c *config.Config, worker bool, o Options) *log {
-	l := &log{level: new(slog.LevelVar), screen: o.screenFor(c)}
-	l.brief = l.screen != nil || o.Show == ShowJSON
-	l.setVerb(c.Process.Verb)
+	l := &log{levels: new(logs.Levels), latest: new(logs.Ring), screen: o.screenFor(c)}
+	l.setLevels(c)
 	l.mute.Store(int64(c.Process.Mute))
-	l.Logger = slog.New(mute.New(newFork(l.handler(c, worker), &l.lined), &l.mute))
+	written := l.handler(c, worker)
+	if l.screen != nil || o.Show == ShowJSON {
+		written = brief{written, l.levels}
+	}
+	sinks := logs.Tee{logs.NewHandler(l.lined.take), logs.NewHandler(l.latest.Add), written}
+	l.Logger = slog.New(logs.NewFilter(l.levels, mute.New(sinks, &l.mute)))
 	return l
 }
 
@@ -58,12 +69,17 @@ func (l *log) handler(c *config.Config, worker bool) slog.Handler {
 	f, err := openLog(c, worker)
 	if err != nil {
 		h := l.unfiled(c)
-		slog.New(h).Warn("the log file cannot be written, so the log goes here; name a file in a directory that exists", "error", err)
+		l.trouble(h, "the log file cannot be written, so the log goes here; name a file in a directory that exists", err)
 		return h
 	}
 	h := l.text(c, f, false)
 	l.alone = slog.New(h)
 	return h
+}
+
+// trouble says what is wrong with the log, where it goes instead.
+func (l *log) trouble(h slog.Handler, text string, err error) {
+	slog.New(logs.NewFilter(l.levels, h)).Warn(text, "error", err)
 }
 
 func openLog(c *config.Config, worker bool) (*os.File, error) {
@@ -82,25 +98,68 @@ func openLog(c *config.Config, worker bool) (*os.File, error) {
 	return f, nil
 }
 
-// unfiled is the system's logger, or the standard error output.
+// unfiled is the system's journal, its logger, or the standard error output.
 func (l *log) unfiled(c *config.Config) slog.Handler {
+	if h := l.journaled(c); h != nil {
+		return h
+	}
 	if c.Process.Syslog == "" {
 		return l.terminal(c)
 	}
-	h, err := newSyslog(c.Process.Syslog, l.level)
+	h, err := newSyslog(c.Process.Syslog, c.Process.LogFormat)
 	if err == nil {
 		h = printable.NewHandler(h)
 		l.alone = slog.New(h)
 		return h
 	}
 	h = l.text(c, os.Stderr, false)
-	slog.New(h).Warn("the system has no logger; name a file with `log`", "error", err)
+	l.trouble(h, "the system has no logger; name a file with `log`", err)
 	return h
 }
 
+// journaled is the system's journal, nil where the log does not go there: because it is
+// not asked for, lines are to be in a form of their own, or there is none.
+func (l *log) journaled(c *config.Config) slog.Handler {
+	p, there := &c.Process, logs.StderrIsJournal()
+	switch {
+	case p.LogJournal == config.JournalOff:
+		return nil
+	case p.LogJournal == config.JournalAuto && (!there || p.Syslog != "" || p.LogFormat != config.LogText):
+		return nil
+	}
+	j, ok := logs.OpenJournal(cmp.Or(p.Syslog, "culvert"), os.Stderr)
+	if !ok {
+		if p.LogJournal == config.JournalOn {
+			l.trouble(l.terminal(c), "this host has no journal of systemd, so the log goes elsewhere", errors.New("its socket does not answer"))
+		}
+		return nil
+	}
+	l.journal = j
+	h := logs.NewHandler(j.Add)
+	if !there {
+		l.alone = slog.New(h)
+	}
+	return h
+}
+
+// journalTime is how long the journal may take for the last lines.
+const journalTime = time.Second
+
+// close has the last lines written.
+func (l *log) close() {
+	if l.journal != nil {
+		l.journal.Flush(journalTime)
+	}
+}
+
+// text writes lines for people, or in the form that `log-format` asks for.
 func (l *log) text(c *config.Config, w io.Writer, color bool) slog.Handler {
-	o := &tint.Options{Level: l.level, TimeFormat: time.DateTime, NoColor: !color}
-	if c.Process.SuppressTimestamps {
+	times := !c.Process.SuppressTimestamps
+	if f := c.Process.LogFormat; f != config.LogText {
+		return logs.NewHandler(logs.NewWriter(w, logs.Format(f), times))
+	}
+	o := &tint.Options{Level: slog.LevelDebug, TimeFormat: time.DateTime, NoColor: !color}
+	if !times {
 		o.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && a.Key == slog.TimeKey {
 				return slog.Attr{}
@@ -120,13 +179,13 @@ func (l *log) terminal(c *config.Config) slog.Handler {
 
 // TerminalLog is the log of a process without a configuration.
 func TerminalLog() *slog.Logger {
-	l := &log{level: new(slog.LevelVar)}
-	return slog.New(l.terminal(new(config.Config)))
+	l := &log{levels: new(logs.Levels)}
+	return slog.New(logs.NewFilter(l.levels, l.terminal(new(config.Config))))
 }
 
-// notes logs the notes of a configuration, and takes its level.
+// notes logs the notes of a configuration, and takes its levels.
 func (l *log) notes(c *config.Config) {
-	l.setVerb(c.Process.Verb)
+	l.setLevels(c)
 	for _, note := range c.Notes {
 		l.Warn(note.Pos.String() + ": " + note.Text)
 	}
@@ -135,13 +194,21 @@ func (l *log) notes(c *config.Config) {
 // verb is how much is logged, as `verb` has it.
 func (l *log) verb() int { return int(l.shown.Load()) }
 
+// setVerb changes what is logged of subsystems without a level of their own.
 func (l *log) setVerb(n int) {
 	l.shown.Store(int64(n))
-	least := level(n)
-	if l.brief && least == slog.LevelInfo {
-		least = slog.LevelWarn
+	l.levels.SetGeneral(level(n))
+}
+
+// setLevels takes `verb` and `log-level` of a configuration, in place of what was asked for
+// since.
+func (l *log) setLevels(c *config.Config) {
+	l.shown.Store(int64(c.Process.Verb))
+	own := map[subsystem.Name]slog.Level{}
+	for _, o := range c.Process.LogLevels {
+		own[o.Subsystem] = o.Level
 	}
-	l.level.Set(least)
+	l.levels.Set(level(c.Process.Verb), own)
 }
 
 // lastWords logs why the process ends, with a line for each fault.
@@ -165,3 +232,25 @@ func level(verb int) slog.Level {
 	}
 	return slog.LevelDebug
 }
+
+// brief leaves out what is shown in another way: what happens, unless more is asked for,
+// in general or of a subsystem.
+type brief struct {
+	slog.Handler
+	levels *logs.Levels
+}
+
+// Handle passes on warnings, and what was asked for.
+func (b brief) Handle(ctx context.Context, r slog.Record) error {
+	_, own := b.levels.Own(logs.Whose(ctx))
+	if r.Level < slog.LevelWarn && b.levels.General() == slog.LevelInfo && !own {
+		return nil
+	}
+	return b.Handler.Handle(ctx, r)
+}
+
+// WithAttrs adds to every message.
+func (b brief) WithAttrs(a []slog.Attr) slog.Handler { return brief{b.Handler.WithAttrs(a), b.levels} }
+
+// WithGroup groups the attributes of every message.
+func (b brief) WithGroup(name string) slog.Handler { return brief{b.Handler.WithGroup(name), b.levels} }

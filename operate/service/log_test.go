@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"culvert/config"
+	"culvert/internal/subsystem"
+	"culvert/operate/logs"
 )
 
 // TestLogOfFile looks at what a log file holds, by `verb` and
@@ -137,5 +139,80 @@ func TestEchoIsPrintable(t *testing.T) {
 	text, _ := os.ReadFile(name)
 	if !strings.Contains(string(text), "hello") || strings.Count(string(text), "\n") != 1 || strings.ContainsAny(string(text), "\x1b\a\r\u202e") {
 		t.Errorf("log: %q", text)
+	}
+}
+
+// TestFormsOfTheLog: a line for each message in the form that is asked for, and of a
+// subsystem as much as it is given.
+func TestFormsOfTheLog(t *testing.T) {
+	for format, want := range map[string]string{
+		"log-format json":   `^\{"level":"debug","subsystem":"process","message":"detail","client":"a b"\}\n\{"level":"warn",.*\}\n$`,
+		"log-format logfmt": `^level=debug subsystem=process message=detail client="a b"\nlevel=warn .*\n$`,
+		"log-format text":   `^DBG detail client="a b"\nWRN odd\n$`,
+	} {
+		name := filepath.Join(t.TempDir(), "log")
+		c := serverConf(t, "verb 0\nlog "+name+"\nsuppress-timestamps\nlog-level process debug\nlog-level web error\n"+format+"\n")
+		l := newLog(c, false, Options{})
+		l.Debug("detail", "client", "a b")
+		l.With(subsystem.Web.Attr()).Warn("nothing")
+		l.Warn("odd")
+		text, err := os.ReadFile(name)
+		if err != nil || !regexp.MustCompile(want).Match(text) {
+			t.Errorf("%s: %v\n%s", format, err, text)
+		}
+		if p := l.latest.Latest(logs.Wanted{Least: slog.LevelDebug}, 9); len(p.Lines) != 2 || p.Lines[0].Client() != "a b" {
+			t.Errorf("%s: the latest lines are %v", format, p.Lines)
+		}
+	}
+}
+
+// TestReloadTakesLevels: what a configuration says of levels replaces what was asked for
+// since.
+func TestReloadTakesLevels(t *testing.T) {
+	l := newLog(serverConf(t, "log-level web debug\n"), false, Options{})
+	quiet := slog.LevelError
+	l.levels.SetOwn(subsystem.Access, &quiet)
+	l.setVerb(4)
+	l.notes(serverConf(t, "verb 3\nlog-level link warn\n"))
+	for name, want := range map[subsystem.Name]slog.Level{subsystem.Access: slog.LevelInfo, subsystem.Web: slog.LevelInfo, subsystem.Link: slog.LevelWarn} {
+		if got := l.levels.Of(name); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+	if l.verb() != 3 {
+		t.Errorf("verb is %d", l.verb())
+	}
+}
+
+// TestBriefLog: what a user sees in another way is left out for them, and kept for others;
+// a subsystem that is asked for is not left out.
+func TestBriefLog(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "log")
+	l := newLog(serverConf(t, "log "+name+"\nsuppress-timestamps\nlog-level web info\n"), false, Options{Show: ShowJSON})
+	l.Info("connected")
+	l.With(subsystem.Web.Attr()).Info("served")
+	l.Warn("odd")
+	if text, err := os.ReadFile(name); err != nil || string(text) != "INF served\nWRN odd\n" {
+		t.Errorf("%v\n%s", err, text)
+	}
+	if p := l.latest.Latest(logs.Wanted{}, 9); len(p.Lines) != 3 {
+		t.Errorf("the latest lines are %v", p.Lines)
+	}
+}
+
+// TestFormattedSeverities: the system's logger gets each line in its form, at its severity.
+func TestFormattedSeverities(t *testing.T) {
+	var got []string
+	to := func(name string) lineWriter {
+		return func(line string) error { got = append(got, name+": "+line); return nil }
+	}
+	log := slog.New(newFormatted(logs.Logfmt, to("debug"), to("info"), to("warn"), to("err")))
+	log.Debug("0")
+	log.Info("1")
+	log.Warn("2")
+	log.Error("3", "a", 1)
+	want := "debug: level=debug subsystem=process message=0\ninfo: level=info subsystem=process message=1\nwarn: level=warn subsystem=process message=2\nerr: level=error subsystem=process message=3 a=1\n"
+	if text := strings.Join(got, ""); text != want {
+		t.Errorf("got\n%s\nwant\n%s", text, want)
 	}
 }

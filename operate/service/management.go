@@ -1,21 +1,17 @@
 package service
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/lmittmann/tint"
 
 	"culvert/access/hooks"
 	"culvert/config"
 	"culvert/host/bringup"
 	"culvert/host/process"
-	"culvert/internal/printable"
 	"culvert/internal/version"
+	"culvert/operate/logs"
 	"culvert/operate/management"
 )
 
@@ -141,6 +137,9 @@ func (l *lined) add(when time.Time, flags, text string) {
 	}
 }
 
+// take is a sink of the log.
+func (l *lined) take(line logs.Line) { l.add(line.Time, flagsOf(line.Level), line.Text()) }
+
 func (l *lined) attach(line func(when time.Time, flags, text string)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -161,53 +160,4 @@ func flagsOf(l slog.Level) string {
 		return "I"
 	}
 	return "D"
-}
-
-// fork passes what is logged on, and writes it as a line for the management interface,
-// too.
-type fork struct {
-	slog.Handler
-	text  slog.Handler // writes to page
-	page  *page
-	lined *lined
-}
-
-// page is where one line at a time is written.
-type page struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (p *page) Write(b []byte) (int, error) { return p.text.Write(b) }
-
-func newFork(next slog.Handler, l *lined) slog.Handler {
-	p := new(page)
-	text := tint.NewTextHandler(p, &tint.Options{Level: slog.LevelDebug, NoColor: true, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-		if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
-			return slog.Attr{}
-		}
-		return a
-	}})
-	return &fork{next, printable.NewHandler(text), p, l}
-}
-
-// Handle implements slog.Handler.
-func (f *fork) Handle(ctx context.Context, r slog.Record) error {
-	f.page.mu.Lock()
-	f.page.text.Reset()
-	err := f.text.Handle(ctx, r)
-	line := string(bytes.TrimSpace(f.page.text.Bytes()))
-	f.page.mu.Unlock()
-	f.lined.add(r.Time, flagsOf(r.Level), line)
-	return errors.Join(err, f.Handler.Handle(ctx, r))
-}
-
-// WithAttrs implements slog.Handler.
-func (f *fork) WithAttrs(a []slog.Attr) slog.Handler {
-	return &fork{f.Handler.WithAttrs(a), f.text.WithAttrs(a), f.page, f.lined}
-}
-
-// WithGroup implements slog.Handler.
-func (f *fork) WithGroup(name string) slog.Handler {
-	return &fork{f.Handler.WithGroup(name), f.text.WithGroup(name), f.page, f.lined}
 }

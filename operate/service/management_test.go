@@ -12,6 +12,7 @@ import (
 
 	"culvert/config"
 	"culvert/operate/backend/backendtest"
+	"culvert/operate/logs"
 )
 
 // versioned is a tunnel whose status says in which version it is.
@@ -37,7 +38,7 @@ func TestManagementStatusFollows(t *testing.T) {
 		return c
 	}
 	l := newLife(Self{}, nil, Options{})
-	l.log = &log{level: new(slog.LevelVar), Logger: slog.New(slog.DiscardHandler)}
+	l.log = &log{levels: new(logs.Levels), Logger: slog.New(slog.DiscardHandler)}
 	c := parse("status-version 2\n")
 	m, _, err := l.manage(t.Context(), nil, c)
 	if err != nil {

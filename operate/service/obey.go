@@ -9,6 +9,7 @@ import (
 
 	"culvert/config"
 	"culvert/host/process"
+	"culvert/internal/subsystem"
 	"culvert/operate/backend"
 	"culvert/operate/management"
 )
@@ -202,7 +203,7 @@ func (o obeyed) readAgain(ctx context.Context, load func() (*config.Config, erro
 
 // lines logs a text, whatever `verb` is.
 func (l *log) lines(text []byte) {
-	level := max(l.level.Level(), slog.LevelInfo)
+	level := max(l.levels.Of(subsystem.Process), slog.LevelInfo)
 	for line := range bytes.Lines(text) {
 		l.Log(context.Background(), level, strings.TrimSpace(string(line)))
 	}

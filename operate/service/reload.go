@@ -166,7 +166,7 @@ func (l *life) checkAgain() (live bool, err error) {
 	l.readable.Store(&names)
 	change := before.Changed(c)
 	if live = len(change.Anew) == 0 && c.Process.Chroot == ""; live {
-		l.log.setVerb(c.Process.Verb)
+		l.log.setLevels(c)
 		return true, nil
 	}
 	canGoOn(l.log.Logger, change)

@@ -9,6 +9,7 @@ import (
 	"culvert/config"
 	"culvert/host/process"
 	"culvert/operate/backend/backendtest"
+	"culvert/operate/logs"
 )
 
 // adoptive is a role that notes what it takes while its sessions go on.
@@ -68,7 +69,7 @@ func TestFirstPrograms(t *testing.T) {
 		{"without a keeper, the second", user + program, user + program + another, dropped, true, true, "sessions go on"},
 	} {
 		var said strings.Builder
-		r := &running{life: &life{alone: test.alone, log: &log{level: new(slog.LevelVar), Logger: slog.New(slog.NewTextHandler(&said, nil))}}, jail: test.jail}
+		r := &running{life: &life{alone: test.alone, log: &log{levels: new(logs.Levels), Logger: slog.New(slog.NewTextHandler(&said, nil))}}, jail: test.jail}
 		r.config.Store(serverConf(t, test.before))
 		a := &adoptive{role: backendtest.New()}
 		r.role.Store(&opened{role: a})

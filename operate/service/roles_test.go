@@ -17,6 +17,7 @@ import (
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
 	"culvert/host/process"
+	"culvert/operate/logs"
 	"culvert/operate/manage"
 )
 
@@ -35,7 +36,7 @@ func work(t *testing.T, name, text string, o Options) *working {
 	load := func() (*config.Config, error) { return config.ParseFile(name, []byte(text), os.ReadFile) }
 	w := &working{life: newLife(Self{}, load, o), t: t, events: make(chan process.Event), ended: make(chan error, 1)}
 	w.newLog = func(*config.Config, bool, Options) *log {
-		l := &log{level: new(slog.LevelVar)}
+		l := &log{levels: new(logs.Levels)}
 		l.Logger = slog.New(slog.NewTextHandler(&w.written, nil))
 		return l
 	}
@@ -199,7 +200,7 @@ func TestRefusedBeforeOpening(t *testing.T) {
 		}
 		l := newLife(Self{}, load, o)
 		l.newLog = func(*config.Config, bool, Options) *log {
-			return &log{level: new(slog.LevelVar), Logger: slog.New(slog.DiscardHandler)}
+			return &log{levels: new(logs.Levels), Logger: slog.New(slog.DiscardHandler)}
 		}
 		if err := l.run(t.Context(), nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.30q: %v", c.text, err)

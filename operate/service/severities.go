@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 	"log/slog"
+
+	"culvert/operate/logs"
 )
 
 // severities writes each level to its own writer, without time and level, which the
@@ -27,6 +29,25 @@ func newSeverities(level slog.Leveler, debug, info, warn, fault lineWriter) seve
 		}})
 	}
 	return severities{level, text(debug), text(info), text(warn), text(fault)}
+}
+
+// newFormatted writes lines in a format, each at the severity of its level and without the
+// time.
+func newFormatted(f logs.Format, debug, info, warn, fault lineWriter) slog.Handler {
+	at := func(w lineWriter) logs.Sink { return logs.NewWriter(w, f, false) }
+	debugs, infos, warnings, faults := at(debug), at(info), at(warn), at(fault)
+	return logs.NewHandler(func(l logs.Line) {
+		switch {
+		case l.Level >= slog.LevelError:
+			faults(l)
+		case l.Level >= slog.LevelWarn:
+			warnings(l)
+		case l.Level >= slog.LevelInfo:
+			infos(l)
+		default:
+			debugs(l)
+		}
+	})
 }
 
 // Enabled compares with the level.

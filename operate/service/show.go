@@ -17,7 +17,7 @@ import (
 // none: the log goes elsewhere, or all of it is wanted.
 func (o Options) screenFor(c *config.Config) *console.Screen {
 	p, out := c.Process, os.Stderr
-	if o.Show != ShowLive || c.Mode == config.ModeServer || p.Log != "" || p.Syslog != "" || p.Daemon || p.Verb > 3 || !term.IsTerminal(int(out.Fd())) {
+	if o.Show != ShowLive || c.Mode == config.ModeServer || p.Log != "" || p.Syslog != "" || p.Daemon || p.Verb > 3 || p.LogFormat != config.LogText || p.LogJournal == config.JournalOn || !term.IsTerminal(int(out.Fd())) {
 		return nil
 	}
 	s := console.NewScreen(out, func() int {

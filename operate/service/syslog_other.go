@@ -5,7 +5,8 @@ package service
 import (
 	"log/slog"
 
+	"culvert/config"
 	"culvert/host/process"
 )
 
-func newSyslog(string, slog.Leveler) (slog.Handler, error) { return nil, process.ErrUnsupported }
+func newSyslog(string, config.LogFormat) (slog.Handler, error) { return nil, process.ErrUnsupported }
