@@ -216,6 +216,7 @@ type login struct {
 	borrowed  bool        // somebody at a page was taken for a user of this server, who has to give the password of here, too
 	enrolling []byte      // the secret that the client was shown; nil: none
 	codes     int         // wrong codes since the password was right
+	page      bool        // there is no client, but a page of the server's own (Visit)
 }
 
 // begin returns the login of a client, or why it is refused at once.
@@ -253,7 +254,7 @@ func (c *Checker) chooseWay(v *users.View, l *login) error {
 	}
 	can := c.shown(l)
 	var why string
-	if l.way, why = choose(required(groups, usual(l.standing.User)), can); l.way != nil {
+	if l.way, why = choose(l.ways(groups, l.standing.User), can); l.way != nil {
 		return nil
 	}
 	switch {

@@ -53,7 +53,12 @@ func stampOf(u *users.User) []byte {
 // meets reports whether a client that has shown some factors, besides the certificate of a
 // device, has gone one of the ways that its user's groups require now.
 func meets(s users.Standing, done users.Way) bool {
-	return slices.ContainsFunc(required(s.Groups, usual(s.User)), func(w users.Way) bool {
+	return met(required(s.Groups, usual(s.User)), s, done)
+}
+
+// met reports whether a client that has shown some factors has gone one of some ways.
+func met(ways []users.Way, s users.Standing, done users.Way) bool {
+	return slices.ContainsFunc(ways, func(w users.Way) bool {
 		return !slices.ContainsFunc(w, func(f users.Factor) bool {
 			return !done.Has(f) && !(f == users.Certificate && s.Device != nil)
 		})

@@ -180,7 +180,7 @@ func (c *Checker) become(ctx context.Context, l *login, p auth.Person) error {
 	l.name = p.Name
 	s := c.shown(l)
 	s.password = s.password || l.done.Has(users.Password)
-	way, why := choose(required(l.standing.Groups, usual(l.standing.User)), s)
+	way, why := choose(l.ways(l.standing.Groups, l.standing.User), s)
 	if way == nil {
 		return refuse(why)
 	}
@@ -252,7 +252,7 @@ func (c *Checker) enter(ctx context.Context, l *login) (*users.User, error) {
 	switch {
 	case !bytes.Equal(l.stamp, stampOf(s.User)):
 		return nil, &refusal{changedMeanwhile, errors.New("the password or the app for codes was changed while the client signed in")}
-	case !meets(s, l.done):
+	case !met(l.ways(s.Groups, s.User), s, l.done):
 		return nil, &refusal{changedMeanwhile, errors.New("more is required than the client was asked for when it began to sign in")}
 	}
 	if l.borrowed && !l.done.Has(users.Password) {
