@@ -23,6 +23,9 @@ const (
 	Left    = "left"     // its session ended
 	Fetched = "fetched"  // somebody took a profile by its link
 	Changed = "changed"  // somebody changed accounts or policy
+	// SignedIn and SignedOut are of the dashboard.
+	SignedIn  = "signed-in"
+	SignedOut = "signed-out"
 )
 
 // Entry is a line of the record.

@@ -13,4 +13,6 @@
 //	usage/USER/DEVICE        a Usage: what a device carried; DEVICE is - without one
 //	signins/NAME             from where a user signed in (package signin)
 //	guesses/wrong            what slows down wrong passwords (package signin)
+//	passkeys/ID              a passkey for the dashboard (package dashboard)
+//	dashboard/links/HASH     a link to the dashboard that works once (package dashboard)
 package users

@@ -2,7 +2,9 @@ package web
 
 import (
 	"net"
+	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,16 +29,39 @@ func sourceOf(address string) netip.Prefix {
 	return session.Source(at.Addr())
 }
 
+// forwarded is where a request comes from, with the address that a program on this host says
+// which passes it on: the last one, which it adds itself. What another host says does not count.
+func forwarded(r *http.Request) string {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !at.Addr().Unmap().IsLoopback() {
+		return r.RemoteAddr
+	}
+	all := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	from, err := netip.ParseAddr(strings.TrimSpace(all[len(all)-1]))
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return netip.AddrPortFrom(from.Unmap().WithZone(""), 0).String()
+}
+
 // door is a listener that bounds how many connections there are, in all and of one source.
 // What is above is closed at once.
 type door struct {
 	net.Listener
-	mu  sync.Mutex
-	all int
-	of  map[netip.Prefix]int
+	mostOfOne int
+	mu        sync.Mutex
+	all       int
+	of        map[netip.Prefix]int
 }
 
-func newDoor(l net.Listener) *door { return &door{Listener: l, of: map[netip.Prefix]int{}} }
+// newDoor bounds a listener. proxied: all come from one source.
+func newDoor(l net.Listener, proxied bool) *door {
+	d := &door{Listener: l, mostOfOne: mostOfOne, of: map[netip.Prefix]int{}}
+	if proxied {
+		d.mostOfOne = mostConns
+	}
+	return d
+}
 
 // Accept implements net.Listener.
 func (d *door) Accept() (net.Conn, error) {
@@ -56,7 +81,7 @@ func (d *door) Accept() (net.Conn, error) {
 func (d *door) enter(from netip.Prefix) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.all >= mostConns || d.of[from] >= mostOfOne {
+	if d.all >= mostConns || d.of[from] >= d.mostOfOne {
 		return false
 	}
 	d.all++

@@ -4,6 +4,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -28,6 +29,7 @@ const (
 	idleTime   = 30 * time.Second
 	maxHeader  = 16 << 10
 	maxBody    = 64 << 10
+	streams    = 64 // at the same time, of one connection of HTTP/2
 	// goodbye is how long Close waits for answers on their way.
 	goodbye = time.Second
 )
@@ -36,9 +38,17 @@ const (
 type Options struct {
 	Web config.Web
 	// Cert and Key are the paths of the certificate, PEM with those of its authorities, and
-	// of its key.
+	// of its key; both "": the pages are served by HTTP, which is for loopback alone.
 	Cert, Key string
 	Log       *slog.Logger
+	// Directive is the one that asks for the listener; "": web-listen.
+	Directive string
+	// Own, if not nil, answers in place of what Handle is given. It sets its answers'
+	// headers, bounds bodies, and says by Known whom it knows.
+	Own http.Handler
+	// Proxied: another program of this host may stand between browsers and here, and says
+	// where they are (X-Forwarded-For).
+	Proxied bool
 }
 
 // Server serves pages. Its listener is open from the beginning, so that rights may be given
@@ -51,6 +61,7 @@ type Server struct {
 	mux      *http.ServeMux
 	http     *http.Server
 	misses   *misses
+	proxied  bool // Options has it
 	working  sync.WaitGroup
 	end      context.CancelFunc // nil before Start
 }
@@ -61,15 +72,18 @@ func Open(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web-url: %w", err)
 	}
-	id, err := readIdentity(o.Cert, o.Key, o.Log)
-	if err != nil {
-		return nil, fmt.Errorf("web-listen: %w", err)
+	o.Directive = cmp.Or(o.Directive, "web-listen")
+	var id *identity
+	if o.Cert != "" {
+		if id, err = readIdentity(o.Cert, o.Key, o.Log); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Directive, err)
+		}
 	}
 	l, err := net.Listen("tcp", o.Web.Address())
 	if err != nil {
-		return nil, fmt.Errorf("web-listen: %w%s", err, mend(err))
+		return nil, fmt.Errorf("%s: %w%s", o.Directive, err, mend(err))
 	}
-	return newServer(l, at, id, o.Log), nil
+	return newServer(l, at, id, o), nil
 }
 
 // mend is what to do about an error of listening.
@@ -86,15 +100,25 @@ func mend(err error) string {
 	return ""
 }
 
-func newServer(l net.Listener, at *url.URL, id *identity, log *slog.Logger) *Server {
-	s := &Server{log: log, url: at, identity: id, mux: http.NewServeMux(), misses: newMisses()}
-	settings := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: id.show, NextProtos: []string{"http/1.1"}}
-	s.listener = tls.NewListener(newDoor(l), settings)
+func newServer(l net.Listener, at *url.URL, id *identity, o Options) *Server {
+	s := &Server{log: o.Log, url: at, identity: id, mux: http.NewServeMux(), misses: newMisses(), proxied: o.Proxied}
+	s.listener = newDoor(l, o.Proxied)
+	if id != nil {
+		settings := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: id.show, NextProtos: []string{"http/1.1"}}
+		if o.Own != nil { // which has answers that go on: a browser opens few connections of HTTP/1.1
+			settings.NextProtos = []string{"h2", "http/1.1"}
+		}
+		s.listener = tls.NewListener(s.listener, settings)
+	}
 	s.http = &http.Server{
 		Handler:           s.guarded(s.mux),
 		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: maxHeader,
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what strangers do wrong
+		MaxHeaderBytes: maxHeader, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: streams},
+		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug), // what strangers do wrong
+	}
+	if o.Own != nil {
+		s.http.Handler = s.watched(o.Own)
+		return s
 	}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
 	return s
@@ -115,7 +139,9 @@ func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, 
 func (s *Server) Start() {
 	ctx, end := context.WithCancel(context.Background())
 	s.end = end
-	s.working.Go(func() { s.identity.follow(ctx) })
+	if s.identity != nil {
+		s.working.Go(func() { s.identity.follow(ctx) })
+	}
 	s.working.Go(func() {
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("the web pages are not served any more", "error", err)
@@ -141,20 +167,31 @@ func (s *Server) Close() {
 	s.working.Wait()
 }
 
-// guarded has a handler answer within limits.
+// guarded has a handler answer within limits, with the headers of secure.
 func (s *Server) guarded(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.watched(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secure(w.Header())
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		h.ServeHTTP(w, r)
+	}))
+}
+
+// watched has a handler answer whoever does not guess.
+func (s *Server) watched(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.proxied {
+			r.RemoteAddr = forwarded(r)
+		}
 		source := sourceOf(r.RemoteAddr)
 		if s.misses.tooMany(source, time.Now()) {
+			secure(w.Header())
 			w.Header().Set("Retry-After", "60")
 			w.WriteHeader(http.StatusTooManyRequests)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		noted := &noted{ResponseWriter: w}
 		defer func() {
-			if noted.status >= 400 && noted.status < 500 {
+			if noted.status >= 400 && noted.status < 500 && !noted.known {
 				s.misses.add(source, time.Now())
 			}
 			if fault := recover(); fault != nil && fault != http.ErrAbortHandler {
@@ -164,6 +201,22 @@ func (s *Server) guarded(h http.Handler) http.Handler {
 		}()
 		h.ServeHTTP(noted, r)
 	})
+}
+
+// Known says of an answer that whoever asked is known: what they ask for in vain is no guess.
+// Writers that are not of this package mean nothing to it.
+func Known(w http.ResponseWriter) {
+	for {
+		if n, ok := w.(*noted); ok {
+			n.known = true
+			return
+		}
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return
+		}
+		w = inner.Unwrap()
+	}
 }
 
 // secure sets what each answer has.
@@ -181,6 +234,7 @@ func secure(h http.Header) {
 type noted struct {
 	http.ResponseWriter
 	status int
+	known  bool // Known has it
 }
 
 // WriteHeader implements http.ResponseWriter.

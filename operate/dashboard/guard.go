@@ -1,0 +1,86 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"culvert/operate/manage/api"
+)
+
+// Kinds of faults besides those of the API.
+var (
+	wrongHost    = api.Kind{Status: http.StatusMisdirectedRequest, Code: "wrong-host", Doc: "the dashboard is asked for by a name that is not its own"}
+	crossSite    = api.Kind{Status: http.StatusForbidden, Code: "cross-site", Doc: "a page of another site asks"}
+	wrongSignIn  = api.Kind{Status: http.StatusUnauthorized, Code: "wrong-sign-in", Doc: "what was shown to sign in is not good, or is not taken at the moment"}
+	notAdmitted  = api.Kind{Status: http.StatusForbidden, Code: "not-admitted", Doc: "who signs in may not use the dashboard"}
+	goneLink     = api.Kind{Status: http.StatusUnauthorized, Code: "gone-link", Doc: "the link was used, has ended, or never was"}
+	wrongPasskey = api.Kind{Status: http.StatusUnauthorized, Code: "wrong-passkey", Doc: "the passkey is not known, or is not good"}
+	noPasskeys   = api.Kind{Status: http.StatusConflict, Code: "no-passkeys", Doc: "this dashboard can have no passkeys"}
+	startAgain   = api.Kind{Status: http.StatusUnauthorized, Code: "start-again", Doc: "the sign-in was begun too long ago, or not here"}
+)
+
+// policy is the Content-Security-Policy: nothing but the dashboard's own files.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; manifest-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// secure sets what each answer has.
+func secure(h http.Header, https bool) {
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), serial=(), bluetooth=(), publickey-credentials-get=(self), publickey-credentials-create=(self), clipboard-write=(self)")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("X-Robots-Tag", "noindex, nofollow")
+	if https {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// hostOnly is a host as names are compared: without port, brackets and the last dot, in
+// small letters.
+func hostOnly(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+}
+
+// sameSite fails for what a page of another site asks, and for a body that a form of one
+// could send.
+func (d *Dashboard) sameSite(r *http.Request) *api.Error {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+	default:
+		return crossSite.Error("a page of another site asks for this", "open the dashboard itself: "+d.o.URL.String())
+	}
+	if d.origins.Check(r) != nil {
+		return crossSite.Error("a page of another site asks for this", "open the dashboard itself: "+d.o.URL.String())
+	}
+	if r.ContentLength == 0 && len(r.TransferEncoding) == 0 {
+		return nil
+	}
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return api.WrongType.Error("the body is not said to be JSON", "send Content-Type: application/json")
+	}
+	return nil
+}
+
+// problem answers with a fault.
+func problem(w http.ResponseWriter, e *api.Error) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(e.Status)
+	json.NewEncoder(w).Encode(e)
+}
+
+// remoteOf is where a request comes from.
+func remoteOf(r *http.Request) netip.AddrPort {
+	at, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+}
