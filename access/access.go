@@ -47,7 +47,24 @@ type Refusal struct {
 	Login bool
 	// Cause is for the server's own people; nil: there is no more to say.
 	Cause error
+	// By is who refuses, where that is not ByLogin, ByRules or BySettings; else "".
+	By By
 }
+
+// By is who refuses a client, in one word of a few.
+type By string
+
+// Who refuses.
+const (
+	ByLogin    By = "login"    // whoever checks user names and passwords
+	ByKey      By = "key"      // the check of its tls-crypt-v2 key
+	ByList     By = "list"     // a list of revoked certificates
+	ByRules    By = "rules"    // the files of client-config-dir, the records of devices and users
+	ByProgram  By = "program"  // client-connect
+	BySettings By = "settings" // its own settings are faulty
+	ByCipher   By = "cipher"   // there is no cipher or way to derive keys in common
+	ByRoom     By = "room"     // there is no address or place left
+)
 
 // Error returns the reason and the cause.
 func (r *Refusal) Error() string {

@@ -42,6 +42,7 @@ func (c *control) input(now time.Time, packet []byte) (*generation, error) {
 		c.emit(Answered{})
 	}
 	g.heard = true
+	g.course.end(StageAnswer, now)
 	g.ch.Acknowledge(now, p.Acks)
 	if p.Op != wire.PAckV1 {
 		g.ch.Receive(p.Op, p.ID, p.Payload)
@@ -80,7 +81,7 @@ func (c *control) softReset(now time.Time) {
 	g := newGeneration(c.keys.active.id.Next(), reliable.New(0, c.cfg.TLSTimeout), now, c.cfg.HandWindow)
 	g.ch.Follow(c.keys.active.ch)
 	g.ch.Send(wire.PControlSoftResetV1, nil)
-	c.keys.next = g
+	c.keys.begin(g)
 }
 
 // process gives what has arrived in order to TLS.
@@ -159,7 +160,7 @@ func (c *control) giveUp(g *generation, err error) {
 	renews := g == c.keys.next && c.keys.active != nil
 	switch {
 	case renews && !errors.Is(err, ErrIdentity) && !errors.Is(err, ErrUntrusted):
-		c.emit(RekeyFailed{&HandshakeError{Stage: c.stage(g), Err: err}})
+		c.emit(RekeyFailed{Err: &HandshakeError{Stage: c.stage(g), Err: err}, Course: g.course})
 		g.close()
 		c.keys.next = nil
 		c.renewal.at = g.until

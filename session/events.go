@@ -90,17 +90,22 @@ type Delayed struct {
 type Established struct {
 	Params negotiate.Params
 	TLS    tls.ConnectionState
+	Course Course
 }
 
 // Rekeyed reports that a renegotiation ended and new keys are installed.
 type Rekeyed struct {
-	Key wire.KeyID
-	TLS tls.ConnectionState
+	Key    wire.KeyID
+	TLS    tls.ConnectionState
+	Course Course
 }
 
 // RekeyFailed reports that a renegotiation failed. The old keys stay in use,
 // and it is tried again.
-type RekeyFailed struct{ Err error }
+type RekeyFailed struct {
+	Err    error
+	Course Course
+}
 
 // CertificateVerb begins the control messages about the certificate of a client. A server
 // sends them to clients that say in their peer info that they know them

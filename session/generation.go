@@ -30,6 +30,7 @@ type generation struct {
 	tls     *tlsMachine
 	phase   phase
 	started time.Time
+	course  Course
 	until   time.Time // the handshake must end by then
 	// pending: the server has allowed a login more time (client). Silence for
 	// the time of a handshake ends it all the same.
@@ -46,7 +47,7 @@ type generation struct {
 }
 
 func newGeneration(id wire.KeyID, ch *reliable.Channel, now time.Time, window time.Duration) *generation {
-	g := &generation{id: id, ch: ch, started: now, until: now.Add(window)}
+	g := &generation{id: id, ch: ch, started: now, course: Course{Began: now}, until: now.Add(window)}
 	rand.Read(g.source.PreMaster[:])
 	rand.Read(g.source.Random1[:])
 	rand.Read(g.source.Random2[:])

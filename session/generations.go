@@ -20,6 +20,7 @@ type generations struct {
 	// next is in its handshake, active the newest that is done, old the one
 	// before it. Each may be nil.
 	next, active, old *generation
+	newest            *Course  // of the generation that began last
 	waning            []waning // the ones before old, oldest first
 }
 
@@ -66,6 +67,17 @@ func (k *generations) talking() *generation {
 // place, and carries no messages yet.
 func (k *generations) renewing() bool {
 	return k.next != nil && k.active != nil && k.next.phase < phasePush
+}
+
+// begin makes g the generation in its handshake.
+func (k *generations) begin(g *generation) { k.next, k.newest = g, &g.course }
+
+// latest is the course of the handshake that began last.
+func (k *generations) latest() Course {
+	if k.newest == nil {
+		return Course{}
+	}
+	return *k.newest
 }
 
 // install puts the data keys of g to use: from now on packets under them are

@@ -42,6 +42,7 @@ type identity struct {
 func (h *handshake) exchangeKeys(now time.Time, g *generation) error {
 	if g.tls.established && g.phase == phaseTLS {
 		g.phase = phaseKeys
+		g.course.end(StageTLS, now)
 		if !h.cfg.Server {
 			if err := h.sendLogin(g); err != nil {
 				return err
@@ -99,6 +100,7 @@ func (h *handshake) receiveKeys(now time.Time, g *generation) error {
 	if err := h.checkIdentity(g.tls.conn.ConnectionState(), peer.Username); err != nil {
 		return err
 	}
+	g.course.end(StageKeys, now)
 	renews := h.control.keys.active != nil
 	parting := renews && h.control.speech.ended()
 	if h.cfg.Server && renews && h.cfg.Reauthenticate && !parting {

@@ -64,13 +64,17 @@ func (h *handshake) enter(now time.Time, g *generation, state tls.ConnectionStat
 	if first {
 		h.data.frame(h.cfg, h.params)
 	}
+	if first && !h.cfg.P2P {
+		g.course.end(StagePush, now)
+	}
+	g.course.end(StageUp, now)
 	h.control.keys.install(now, g, first || !h.cfg.Server)
 	h.control.renewal.schedule(now)
 	if !first {
-		h.emit(Rekeyed{Key: g.id, TLS: state})
+		h.emit(Rekeyed{Key: g.id, TLS: state, Course: g.course})
 		return
 	}
-	h.emit(Established{Params: h.params, TLS: state})
+	h.emit(Established{Params: h.params, TLS: state, Course: g.course})
 	h.remarkOpenness()
 }
 

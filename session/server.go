@@ -35,6 +35,7 @@ func (d ServerSide) Admit(now time.Time, params negotiate.Params, options []stri
 	if err != nil {
 		return err
 	}
+	d.h.decided(now)
 	d.h.params = params
 	_, d.h.renamed = negotiate.ParseToken(options)
 	d.h.verdict.admit(parts)
@@ -48,9 +49,17 @@ func (d ServerSide) Refuse(now time.Time, reason string) error {
 	if err := d.awaitsVerdict(); err != nil {
 		return err
 	}
+	d.h.decided(now)
 	d.h.verdict.refuse(reason)
 	d.sendReply(now)
 	return nil
+}
+
+// decided notes when a server decided about the client in its first handshake.
+func (h *handshake) decided(now time.Time) {
+	if g := h.control.keys.next; g != nil {
+		g.course.end(StageDecision, now)
+	}
 }
 
 func (d ServerSide) awaitsVerdict() error {
@@ -129,6 +138,7 @@ func (d ServerSide) Readmit(now time.Time, key wire.KeyID) {
 	if g == nil {
 		return
 	}
+	g.course.end(StageDecision, now)
 	err := d.answerKeys(g)
 	if err == nil {
 		err = d.h.install(now, g)
@@ -145,6 +155,7 @@ func (d ServerSide) Expel(now time.Time, key wire.KeyID, reason string) {
 	if g == nil {
 		return
 	}
+	g.course.end(StageDecision, now)
 	if err := d.answerKeys(g); err != nil {
 		d.h.fail(err)
 		return

@@ -138,7 +138,7 @@ func Accept(cfg Config, in *Opening, now time.Time) *Session {
 // open begins the first generation, whose first packet from this side has that
 // id.
 func (s *Session) open(first wire.PacketID, now time.Time) *generation {
-	s.keys.next = newGeneration(0, reliable.New(first, s.cfg.TLSTimeout), now, s.cfg.HandWindow)
+	s.keys.begin(newGeneration(0, reliable.New(first, s.cfg.TLSTimeout), now, s.cfg.HandWindow))
 	return s.keys.next
 }
 
@@ -187,6 +187,10 @@ func (s *Session) Stage() string {
 	}
 	return "no handshake under way"
 }
+
+// CourseOf returns how the handshake of a session that began last goes, or went: the first
+// one, or a renewal of keys. It is the zero value where there is none (NewStatic).
+func CourseOf(s *Session) Course { return s.keys.latest() }
 
 // Input takes a control packet from the link. A packet that is damaged, not
 // authentic or of another session is counted, reported and otherwise ignored;

@@ -110,6 +110,10 @@ type Event struct {
 	BytesIn    uint64        `json:"bytes_in,omitempty"`
 	BytesOut   uint64        `json:"bytes_out,omitempty"`
 	Count      uint64        `json:"count,omitempty"`
+	// Handshake is how the handshake that the event is about goes, or went: of a peer of a
+	// server that is Entering, Refused, Up or Left without having been Up; of another peer
+	// that is Secured; and of a renewal, Renewed or NotRenewed.
+	Handshake *Handshake `json:"handshake,omitempty"`
 }
 
 // Append appends the event as a line of text.

@@ -8,6 +8,7 @@ import (
 
 	"culvert/access/pki"
 	"culvert/role/event"
+	"culvert/role/server"
 )
 
 // fromRole is an event of a client, or of one of two hosts, for all readers.
@@ -35,7 +36,8 @@ func fromConnecting(e event.Event) (out Event, ok bool) {
 	case event.Answered:
 		out = Event{Kind: Answered, Remote: e.Remote.String()}
 	case event.Secured:
-		out = Event{Kind: Secured, Remote: e.Remote.String(), TLS: e.TLS, Cipher: e.Cipher, Name: commonName(e.Certificate), Serial: serial(e.Certificate)}
+		out = Event{Kind: Secured, Remote: e.Remote.String(), TLS: e.TLS, Cipher: e.Cipher, Name: commonName(e.Certificate), Serial: serial(e.Certificate),
+			Handshake: ended(e.Course, server.Completed)}
 	case event.Asking:
 		out = Event{Kind: Asking}
 	case event.Pushed:
@@ -67,9 +69,9 @@ func fromConnection(e event.Event) (out Event, ok bool) {
 	case event.Up:
 		out = Event{Kind: Up, Remote: e.Remote.String(), Adapter: e.Adapter, IPv4: e.IPv4, IPv6: e.IPv6}
 	case event.Renewed:
-		out = Event{Kind: Renewed, TLS: e.TLS, Name: commonName(e.Certificate), Serial: serial(e.Certificate)}
+		out = Event{Kind: Renewed, TLS: e.TLS, Name: commonName(e.Certificate), Serial: serial(e.Certificate), Handshake: ended(e.Course, server.Completed)}
 	case event.RenewalFailed:
-		out = Event{Kind: NotRenewed, Reason: text(e.Err)}
+		out = Event{Kind: NotRenewed, Reason: text(e.Err), Handshake: ended(e.Course, server.Broken)}
 	case event.Moved:
 		out = Event{Kind: Moved, From: e.From.String(), Remote: e.To.String()}
 	case event.Moving:

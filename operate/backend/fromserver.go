@@ -63,29 +63,35 @@ func fromClient(e server.Event) (out Event, ok bool) {
 	switch e := e.(type) {
 	case server.Entering:
 		out = about(Entering, e.About)
+		out.Handshake = handshakeOf(e.Handshake)
 	case server.LoginPending:
 		out = why(Login, e.About, "the login takes longer")
 		out.Wait = e.Timeout
 	case server.LoginRefused:
 		out = why(Refused, e.About, "%s", cmp.Or(text(e.Err), e.Reason, "user name or password is wrong"))
+		out.Handshake = handshakeOf(e.Handshake)
 	case server.KeyRefused:
 		out = why(Refused, e.About, "%v", e.Err)
+		out.Handshake = handshakeOf(e.Handshake)
 	case server.Refused:
 		out = why(Refused, e.About, "%s", cmp.Or(text(e.Cause), e.Reason))
+		out.Handshake = handshakeOf(e.Handshake)
 	case server.Up:
 		out = about(Up, e.About)
 		out.IPv4, out.IPv6, out.Cipher, out.TLS = e.IPv4, e.IPv6, e.Cipher, e.TLS
+		out.Handshake = handshakeOf(e.Handshake)
 	case server.Renewed:
 		out = about(Renewed, e.About)
-		out.TLS = e.TLS
+		out.TLS, out.Handshake = e.TLS, handshakeOf(e.Handshake)
 	case server.RenewalFailed:
 		out = why(NotRenewed, e.About, "%v", e.Err)
+		out.Handshake = handshakeOf(e.Handshake)
 	case server.Moved:
 		out = about(Moved, e.About)
 		out.From = e.From.String()
 	case server.Ended:
 		out = about(Left, e.About)
-		out.Reason, out.IPv4, out.IPv6 = ending(e), e.IPv4, e.IPv6
+		out.Reason, out.IPv4, out.IPv6, out.Handshake = ending(e), e.IPv4, e.IPv6, handshakeOf(e.Handshake)
 		out.PacketsIn, out.PacketsOut, out.BytesIn, out.BytesOut = e.Traffic.PacketsIn, e.Traffic.PacketsOut, e.Traffic.BytesIn, e.Traffic.BytesOut
 	default:
 		return fromCutOff(e)

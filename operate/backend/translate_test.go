@@ -16,9 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"culvert/access"
 	"culvert/nic/frame"
 	"culvert/role/event"
 	"culvert/role/server"
+	"culvert/session"
 )
 
 var (
@@ -212,5 +214,48 @@ func TestEventForms(t *testing.T) {
 		if got != c.text+"\n" {
 			t.Errorf("%q\nwant\n%q", got, c.text)
 		}
+	}
+}
+
+// TestHandshakesAreTold: each event that knows how a handshake went tells it.
+func TestHandshakesAreTold(t *testing.T) {
+	course := session.Course{Began: began}
+	for stage := range course.Ends {
+		course.Ends[stage] = began.Add(time.Duration(stage+1) * time.Second)
+	}
+	want := Handshake{Began: began, Answer: began.Add(1 * time.Second), TLS: began.Add(2 * time.Second), Keys: began.Add(3 * time.Second),
+		Decision: began.Add(4 * time.Second), Push: began.Add(5 * time.Second), Up: began.Add(6 * time.Second), Stage: "up", Outcome: "completed"}
+	told := 0
+	check := func(from any, translate func(any) Event) {
+		v := reflect.New(reflect.TypeOf(from)).Elem()
+		v.Set(reflect.ValueOf(from))
+		want := want
+		if f := v.FieldByName("Handshake"); f.IsValid() {
+			f.Set(reflect.ValueOf(server.Handshake{Course: course, Outcome: server.Completed}))
+		} else if f := v.FieldByName("Course"); f.IsValid() {
+			f.Set(reflect.ValueOf(course))
+			if v.Type().Name() == "RenewalFailed" {
+				want.Outcome = "failed"
+			}
+		} else {
+			return
+		}
+		told++
+		if got := translate(v.Interface()).Handshake; got == nil || *got != want {
+			t.Errorf("%T: %+v, want %+v", from, got, want)
+		}
+	}
+	for _, c := range ofServer {
+		check(c.from, func(e any) Event { return fromServer(e.(server.Event), now) })
+	}
+	for _, c := range ofOnePeer {
+		check(c.from, func(e any) Event { return fromRole(e.(event.Event), now) })
+	}
+	if told < 11 {
+		t.Errorf("%d events tell of handshakes", told)
+	}
+	refused := handshakeOf(server.Handshake{Course: course, Outcome: server.TurnedAway, By: access.ByRoom})
+	if refused.Stage != "decision" || refused.Outcome != "refused" || refused.By != "room" {
+		t.Errorf("refused: %+v", refused)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"time"
 
+	"culvert/session"
 	"culvert/session/wire"
 )
 
@@ -82,6 +83,7 @@ type Secured struct {
 	Data        string            // the data channel in a line
 	Cipher      string            // of the data channel
 	PeerID      wire.PeerID
+	Course      session.Course // the zero value with a static key
 }
 
 // Pushed reports the options that the server pushed. PushUpdated reports what it
@@ -141,8 +143,12 @@ type (
 		Key         wire.KeyID
 		TLS         string
 		Certificate *x509.Certificate
+		Course      session.Course
 	}
-	RenewalFailed struct{ Err error }
+	RenewalFailed struct {
+		Err    error
+		Course session.Course
+	}
 )
 
 // Moved reports that the other end is reached at another address (`float`).

@@ -25,11 +25,11 @@ func Reported(e session.Event, remote event.Remote) event.Event {
 		return event.Delayed{Remote: remote, Stage: e.Stage, Clock: e.Clock}
 	case session.Established:
 		return event.Secured{Remote: remote, TLS: Describe(e.TLS), Certificate: shown(e.TLS),
-			Data: e.Params.Describe(), Cipher: e.Params.Cipher, PeerID: e.Params.PeerID}
+			Data: e.Params.Describe(), Cipher: e.Params.Cipher, PeerID: e.Params.PeerID, Course: e.Course}
 	case session.Rekeyed:
-		return event.Renewed{Key: e.Key, TLS: Describe(e.TLS), Certificate: shown(e.TLS)}
+		return event.Renewed{Key: e.Key, TLS: Describe(e.TLS), Certificate: shown(e.TLS), Course: e.Course}
 	case session.RekeyFailed:
-		return event.RenewalFailed{Err: e.Err}
+		return event.RenewalFailed{Err: e.Err, Course: e.Course}
 	case session.Remark:
 		return event.Remark{Text: e.Text}
 	case session.Info:

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"culvert/access"
 	"culvert/access/policy"
 	"culvert/config"
 	"culvert/role/server/admission"
@@ -26,15 +27,16 @@ type client struct {
 	since  time.Time
 	visit  *admission.Visit
 
-	id     wire.PeerID
-	name   string            // as in its identity; "" before it has said
-	own    *config.PerClient // its settings
-	holder *lease.Holder     // its entry in the book of addresses; nil until it asks for some
-	lease  *lease.Lease      // nil until it is let in; while it is set, id is this client's
-	cipher string            // of its data channel
-	up     bool              // it has been in
-	stage  string            // where its handshake was reported to be stuck; "" for nowhere
-	learnt []learnt          // what is to lead to it, once it is let in
+	id        wire.PeerID
+	name      string            // as in its identity; "" before it has said
+	own       *config.PerClient // its settings
+	holder    *lease.Holder     // its entry in the book of addresses; nil until it asks for some
+	lease     *lease.Lease      // nil until it is let in; while it is set, id is this client's
+	cipher    string            // of its data channel
+	up        bool              // it has been in
+	refusedBy access.By         // who turned it away; "": nobody
+	stage     string            // where its handshake was reported to be stuck; "" for nowhere
+	learnt    []learnt          // what is to lead to it, once it is let in
 
 	decided atomic.Bool // its login is good, and its settings are known: People may have a say
 	terms   atomic.Pointer[Terms]
@@ -95,6 +97,9 @@ func (c *client) ended(now time.Time, err error) Ended {
 		e.How = Dismissed
 	case errors.Is(err, session.ErrPeerExit):
 		e.How = Left
+	}
+	if !c.up {
+		e.Handshake = c.broken(err)
 	}
 	if c.lease != nil {
 		e.IPv4, e.IPv6 = c.lease.IPv4, c.lease.IPv6

@@ -28,6 +28,7 @@ type desk struct {
 	certificates func(About, string) // as Options.Certificates
 	roster       *roster
 	strangers    *strangers
+	handshakes   tally
 }
 
 // onEvent handles what a client's session reports, on the client's control goroutine.
@@ -46,15 +47,17 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 		c.cipher = e.Params.Cipher
 		profile.MeasurePath(d.rules.Load().cfg, c.Peer, d.roster.echo(c))
 		c.Session.SetTimers(d.timers(c))
-		d.roster.enter(c, now, profile.Describe(e.TLS), e.Params.Describe())
+		h := Handshake{Course: e.Course, Outcome: Completed}
+		d.handshakes.add(h)
+		d.roster.enter(c, now, profile.Describe(e.TLS), e.Params.Describe(), h)
 		d.review(c, now)
 	case session.Rekeyed:
 		c.visit.Show(e.TLS)
 		d.recheck(c, now)
-		d.report(Renewed{About: c.about(now), Key: e.Key, TLS: profile.Describe(e.TLS)})
+		d.report(Renewed{About: c.about(now), Key: e.Key, TLS: profile.Describe(e.TLS), Handshake: Handshake{Course: e.Course, Outcome: Completed}})
 	case session.RekeyFailed:
 		c.visit.Drop()
-		d.report(RenewalFailed{About: c.about(now), Err: e.Err})
+		d.report(RenewalFailed{About: c.about(now), Err: e.Err, Handshake: Handshake{Course: e.Course, Outcome: Broken}})
 	case session.Idle:
 		d.report(Idle{c.about(now)})
 		c.Session.Close()
@@ -110,7 +113,7 @@ func (d *desk) hello(c *client, now time.Time, h *session.Hello) {
 	d.roster.table.greeted(c)
 	c.visit.Introduce(h)
 	c.name = c.visit.Identity().Name
-	d.report(Entering{c.about(now)})
+	d.report(Entering{c.about(now), c.course()})
 	if d.recheck(c, now) {
 		return
 	}
@@ -131,12 +134,13 @@ func (d *desk) hello(c *client, now time.Time, h *session.Hello) {
 
 // refuse turns a client away.
 func (d *desk) refuse(c *client, now time.Time, h *session.Hello, r *access.Refusal) {
-	if r.Login {
-		d.report(LoginRefused{About: c.about(now), Reason: r.Reason, Err: r.Cause})
-	} else {
-		d.report(Refused{About: c.about(now), Reason: r.Reason, Cause: r.Cause})
-	}
 	c.Session.Refuse(now, admission.Text(r, h.PeerInfo))
+	how := c.refused(judge(r))
+	if r.Login {
+		d.report(LoginRefused{About: c.about(now), Reason: r.Reason, Err: r.Cause, Handshake: how})
+	} else {
+		d.report(Refused{About: c.about(now), Reason: r.Reason, Cause: r.Cause, Handshake: how})
+	}
 }
 
 // letIn lets in a client that may come in, if there is room; token is "" if it has
@@ -198,7 +202,7 @@ const exportNeeded = "this server admits only clients that derive keys by RFC 57
 // the configuration wants it.
 func (d *desk) cipher(h *session.Hello, own *config.PerClient) (string, *access.Refusal) {
 	if d.rules.Load().cfg.Trust.ForceKeyExport && !h.PeerInfo.Has(negotiate.ProtoTLSEKM) {
-		return "", &access.Refusal{Reason: exportNeeded}
+		return "", &access.Refusal{Reason: exportNeeded, By: access.ByCipher}
 	}
 	ciphers := d.rules.Load().session.Ciphers
 	if own.Ciphers != nil {
@@ -206,7 +210,7 @@ func (d *desk) cipher(h *session.Hello, own *config.PerClient) (string, *access.
 	}
 	cipher, err := negotiate.ChooseCipher(ciphers, cmp.Or(own.Fallback, d.rules.Load().session.Fallback), h.PeerInfo, h.Options)
 	if err != nil {
-		return "", &access.Refusal{Reason: "Data channel cipher negotiation failed (no shared cipher)", Cause: err}
+		return "", &access.Refusal{Reason: "Data channel cipher negotiation failed (no shared cipher)", Cause: err, By: access.ByCipher}
 	}
 	return cipher, nil
 }
@@ -222,7 +226,9 @@ func (d *desk) reauth(c *client, now time.Time, r session.Reauth) {
 
 func (d *desk) rejudge(c *client, now time.Time, key wire.KeyID, decision admission.Decision) {
 	if r := decision.Refusal; r != nil {
-		d.report(LoginRefused{About: c.about(now), Reason: r.Reason, Err: r.Cause})
+		how := c.course()
+		how.Outcome, how.By = TurnedAway, judge(r)
+		d.report(LoginRefused{About: c.about(now), Reason: r.Reason, Err: r.Cause, Handshake: how})
 		reason := r.Reason
 		if decision.Forget {
 			reason = "SESSION:" + strings.TrimPrefix(reason, "SESSION:")
@@ -250,6 +256,9 @@ func (d *desk) recheck(c *client, now time.Time) (revoked bool) {
 	}
 	c.visit.Drop()
 	c.shut.Store(true)
+	if !c.up {
+		c.refused(access.ByList)
+	}
 	if c.Session.ShutOut(now, revokedReason) {
 		d.report(ShutOut{About: c.about(now), Err: err})
 	}
@@ -275,6 +284,9 @@ func (d *desk) gone(c *client, now time.Time, err error) {
 	}
 	if c.displaced.Load() {
 		d.strangers.madeRoom(d.roster.table.room())
+	}
+	if !c.up {
+		d.handshakes.add(c.broken(err))
 	}
 	switch {
 	case c.name != "":
@@ -304,12 +316,12 @@ func (d *desk) farewell(c *client, now time.Time) {
 
 // noneThere is the refusal if the network that clients share with the server
 // (proxy-lan) has no address left.
-var noneThere = &access.Refusal{Reason: "the network there has no address for this client", Later: true}
+var noneThere = &access.Refusal{Reason: "the network there has no address for this client", Later: true, By: access.ByRoom}
 
 // noLease returns the refusal of a client for which there is no address.
 func noLease(err error, onLAN bool) *access.Refusal {
 	if onLAN && !errors.Is(err, lease.ErrNoLease) {
 		return noneThere
 	}
-	return &access.Refusal{Reason: err.Error(), Later: true}
+	return &access.Refusal{Reason: err.Error(), Later: true, By: access.ByRoom}
 }

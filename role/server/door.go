@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"culvert/access"
 	"culvert/access/auth"
 	"culvert/access/hooks"
 	"culvert/config"
@@ -210,7 +211,7 @@ func (d *door) seat(c *client) bool {
 // not told.
 func (d *door) requireKey(c *client, metadata []byte, now time.Time) {
 	if err := c.visit.CheckKey(metadata, now); err != nil {
-		d.report(KeyRefused{About: c.about(now), Err: err})
+		d.report(KeyRefused{About: c.about(now), Err: err, Handshake: c.refused(access.ByKey)})
 		c.Session.Close()
 	}
 }

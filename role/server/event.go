@@ -40,7 +40,10 @@ type About struct {
 
 // Entering is a client that has shown a good certificate, or needs none, and asks
 // to come in.
-type Entering struct{ About }
+type Entering struct {
+	About
+	Handshake Handshake
+}
 
 // LoginPending is a login that takes longer, up to Timeout.
 type LoginPending struct {
@@ -53,12 +56,15 @@ type LoginRefused struct {
 	About
 	Reason string // what the client is told; "" for nothing
 	Err    error  // why nothing could be checked; else nil
+	// Handshake is its first one, or the renewal of its keys.
+	Handshake Handshake
 }
 
 // KeyRefused is a client whose tls-crypt-v2 key is refused, before TLS.
 type KeyRefused struct {
 	About
-	Err error
+	Err       error
+	Handshake Handshake
 }
 
 // Refused is a client that was identified but may not come in.
@@ -67,7 +73,8 @@ type Refused struct {
 	Reason string // what the client is told, if anything
 	// Cause is the reason for the server's own people, if there is more to say;
 	// else nil.
-	Cause error
+	Cause     error
+	Handshake Handshake
 }
 
 // Up is a client that is in.
@@ -77,13 +84,15 @@ type Up struct {
 	IPv4, IPv6 netip.Addr // not valid: none
 	Cipher     string
 	TLS, Data  string // control and data channel in words
+	Handshake  Handshake
 }
 
 // Renewed is a client whose keys were renewed.
 type Renewed struct {
 	About
-	Key wire.KeyID
-	TLS string // the control channel in words
+	Key       wire.KeyID
+	TLS       string    // the control channel in words
+	Handshake Handshake // the renewal's
 }
 
 // Certified is a client that was given its next certificate over its session.
@@ -110,7 +119,8 @@ type CertificateEnding struct {
 // use.
 type RenewalFailed struct {
 	About
-	Err error
+	Err       error
+	Handshake Handshake // the renewal's
 }
 
 // Moved is a client whose outer address changed from From to Remote; once a second
@@ -182,9 +192,11 @@ const (
 // Ended is a client that is gone, with a summary of its session.
 type Ended struct {
 	About
-	How        Ending
-	Err        error      // why it ended
-	WasUp      bool       // whether it was in
+	How   Ending
+	Err   error // why it ended
+	WasUp bool  // whether it was in
+	// Handshake is the one by which it did not come in; the zero value if it was in.
+	Handshake  Handshake
 	IPv4, IPv6 netip.Addr // its inner addresses; not valid: none
 	Traffic    Traffic
 }

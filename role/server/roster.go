@@ -49,7 +49,7 @@ func (r *roster) accommodate(c *client) *access.Refusal {
 	}
 	id, ok := r.table.takeID()
 	if !ok {
-		return &access.Refusal{Reason: "the server is full (max-clients)", Later: true}
+		return &access.Refusal{Reason: "the server is full (max-clients)", Later: true, By: access.ByRoom}
 	}
 	if err := r.lease(c); err != nil {
 		r.table.giveBackID(id)
@@ -164,8 +164,9 @@ func (r *roster) lease(c *client) error {
 
 // enter lets a client's packets pass from now on. It is the only way into the network,
 // however a client came to its session. The client has a name, settings, a peer-id, a
-// lease and a session with keys. tls and data describe the two channels in words.
-func (r *roster) enter(c *client, now time.Time, tls, data string) {
+// lease and a session with keys. tls and data describe the two channels in words, and h is
+// how it got the keys.
+func (r *roster) enter(c *client, now time.Time, tls, data string, h Handshake) {
 	c.up = true
 	r.take(c)
 	if r.ether != nil {
@@ -177,7 +178,7 @@ func (r *roster) enter(c *client, now time.Time, tls, data string) {
 	for _, l := range c.learnt {
 		r.report(Learned{About: c.about(now), Address: addressText(l.prefix), Change: l.change})
 	}
-	r.report(Up{About: c.about(now), PeerID: c.id, IPv4: c.lease.IPv4, IPv6: c.lease.IPv6, Cipher: c.cipher, TLS: tls, Data: data})
+	r.report(Up{About: c.about(now), PeerID: c.id, IPv4: c.lease.IPv4, IPv6: c.lease.IPv6, Cipher: c.cipher, TLS: tls, Data: data, Handshake: h})
 }
 
 // forget gives back everything that a client had.

@@ -89,7 +89,7 @@ func (s Scripts) Arrive(now time.Time, h *session.Hello, settings *config.PerCli
 	turn := v.turn
 	v.put(now, true, func(ctx context.Context, _ func(auth.Pending)) Decision {
 		if err := turn.Wait(ctx); err != nil {
-			return Decision{Refusal: &access.Refusal{Cause: err}}
+			return Decision{Refusal: &access.Refusal{Cause: err, By: access.ByProgram}}
 		}
 		return s.connect(ctx, env, settings)
 	}, func(now time.Time, d Decision) {
@@ -156,7 +156,7 @@ func (s Scripts) connect(ctx context.Context, env *hooks.Env, settings *config.P
 
 // refusedBy is the decision to refuse a client, which OpenVPN tells no more than that.
 func refusedBy(err error) Decision {
-	return Decision{Refusal: &access.Refusal{Cause: err}}
+	return Decision{Refusal: &access.Refusal{Cause: err, By: access.ByProgram}}
 }
 
 // awaitConnect waits as long as client-connect has its decision deferred (2). left is
