@@ -308,3 +308,43 @@ func TestEnd(t *testing.T) {
 		}
 	}
 }
+
+// shownLog is a keeper's log with one line, after which nothing comes.
+type shownLog struct{ levels chan string }
+
+func (shownLog) After(ctx context.Context, number uint64) ([]byte, uint64) {
+	if number == 0 {
+		return []byte("a line"), 1
+	}
+	<-ctx.Done()
+	return nil, number
+}
+func (l shownLog) SetLevels(levels []byte) error { l.levels <- string(levels); return nil }
+
+// TestShownLog: a worker has its keeper's lines, changes what that logs, and stops waiting
+// when it is gone.
+func TestShownLog(t *testing.T) {
+	w, k, _ := pair(t, &fakeHost{})
+	if _, _, err := w.LogAfter(0); err == nil {
+		t.Error("lines of a log that is not shown")
+	}
+	l := shownLog{make(chan string, 1)}
+	k.options.Shown = l
+	if lines, next, err := w.LogAfter(0); err != nil || string(lines) != "a line" || next != 1 {
+		t.Errorf("%s %d %v", lines, next, err)
+	}
+	w.SetLevels([]byte("all"))
+	if got := <-l.levels; got != "all" {
+		t.Error(got)
+	}
+	ended := make(chan error)
+	go func() {
+		_, _, err := w.LogAfter(1)
+		ended <- err
+	}()
+	close(k.gone)
+	if err := <-ended; err == nil {
+		t.Error("a worker goes on to ask a keeper that ends")
+	}
+	k.gone = make(chan struct{}) // for pair to close
+}

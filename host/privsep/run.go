@@ -44,6 +44,8 @@ type Options struct {
 	// Asked is called when the user asks the process to end: this one, or the worker, which
 	// says so; nil: nobody wants to know.
 	Asked func()
+	// Log is what the worker shows of this process's log; nil: nothing.
+	Shown Shown
 }
 
 // Reads is what a worker has its keeper read.

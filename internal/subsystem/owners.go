@@ -98,5 +98,7 @@ var owners = map[string]Name{
 	"operate/management": Management,
 	"operate/logs":       API,
 	"operate/web":        Web,
+	"operate/dashboard":  Web,
+	"operate":            Process,
 	"operate/handover":   Web,
 }

@@ -3,8 +3,10 @@ package logs
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"culvert/internal/subsystem"
 )
@@ -29,6 +31,17 @@ type Ring struct {
 	bytes int
 	last  uint64        // the newest line's number
 	news  chan struct{} // closed when a line is added; nil: nobody waits
+	epoch string        // tells its numbers from those of another one; "": none has asked
+}
+
+// Epoch is a word of this ring alone, by which its numbers are told from another's.
+func (r *Ring) Epoch() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.epoch == "" {
+		r.epoch = strconv.FormatInt(time.Now().UnixNano(), 36)
+	}
+	return r.epoch
 }
 
 // Add adds a line; it is a Sink.

@@ -13,6 +13,7 @@ import (
 	"culvert/host/hostnet"
 	"culvert/host/privsep"
 	"culvert/host/process"
+	"culvert/operate/logs"
 	"culvert/operate/management"
 	"culvert/operate/people"
 )
@@ -260,6 +261,7 @@ func (l *life) keep(ctx context.Context, events <-chan process.Event) error {
 		Asked:   l.ending.wanted,
 		Record:  l.record(),
 		Reads:   l.readsFor(),
+		Shown:   logs.Share{Latest: l.log.latest, Levels: l.log.levels},
 	})
 }
 
@@ -319,6 +321,9 @@ func (l *life) serve(ctx context.Context, events <-chan process.Event, c *config
 		return err
 	}
 	defer closePeople(l.people, l.log.Logger)
+	if l.worker != nil {
+		go l.log.latest.Follow(l.worker.LogAfter) // until the keeper is gone
+	}
 	for c != nil {
 		l.log.notes(c)
 		next, err := l.once(ctx, events, c, jail, m)

@@ -15,6 +15,7 @@ import (
 	"github.com/lmittmann/tint"
 
 	"culvert/config"
+	"culvert/host/privsep"
 	"culvert/host/process"
 	"culvert/internal/mute"
 	"culvert/internal/printable"
@@ -209,6 +210,15 @@ func (l *log) setLevels(c *config.Config) {
 		own[o.Subsystem] = o.Level
 	}
 	l.levels.Set(level(c.Process.Verb), own)
+}
+
+// control is what can be asked of the log. A worker's keeper then logs as much.
+func (l *log) control(w *privsep.Worker) logs.Control {
+	c := logs.Control{Latest: l.latest, Levels: l.levels, Verb: l.verb}
+	if w != nil {
+		c.Changed = func() { w.SetLevels(l.levels.Encode()) }
+	}
+	return c
 }
 
 // lastWords logs why the process ends, with a line for each fault.

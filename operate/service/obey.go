@@ -11,6 +11,7 @@ import (
 	"culvert/host/process"
 	"culvert/internal/subsystem"
 	"culvert/operate/backend"
+	"culvert/operate/logs"
 	"culvert/operate/management"
 )
 
@@ -48,6 +49,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 		ready: make(chan backend.Backend, 1), done: make(chan struct{}), fresh: make(chan *config.Config, 1)}
 	r := roles{Options: l.Options, screen: l.log.screen, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, asked: l.ending.wanted, manager: l.manager, tasks: l.tasks, management: m, people: l.people, passing: &l.passing,
 		reload: func() { go o.readAgain(ctx, l.reload) }, local: newLocal(l.localDir(), l.Name, l.worker, l.log.Logger)}
+	logs.AddOperations(r.local.api, l.log.control(l.worker))
 	if l.worker != nil {
 		r.reload = l.worker.Reload
 	}
