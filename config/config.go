@@ -30,6 +30,7 @@ type Config struct {
 	Timers     Timers
 	Process    Process
 	Management Management
+	Records    Records
 	Hooks      Hooks
 
 	// Notes are for the log: directives that are ignored because they are harmless

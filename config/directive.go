@@ -159,7 +159,7 @@ const (
 
 var (
 	table = slices.Concat(roleRows.of(PartRole), linkRows.of(PartLink), adapterRows.of(PartAdapter), routingRows.of(PartRouting),
-		serverRows.of(PartServer), perClientRows.of(PartPerClient), trustRows.of(PartTrust), dataRows.of(PartData), loginRows.of(PartLogin), sourcesRows.of(PartLogin), oidcRows.of(PartLogin),
+		serverRows.of(PartServer), recordsRows.of(PartServer), perClientRows.of(PartPerClient), trustRows.of(PartTrust), dataRows.of(PartData), loginRows.of(PartLogin), sourcesRows.of(PartLogin), oidcRows.of(PartLogin),
 		timersRows.of(PartTimers), processRows.of(PartProcess), programsRows.of(PartPrograms), managementRows.of(PartManagement), commandsRows.of(PartCommands))
 	byName = index(table)
 )

@@ -84,7 +84,7 @@ func (l *fileLines) readAll() {
 	for _, p := range l.Login.Plugins {
 		files = append(files, needed{"plugin", "", p.LDAP})
 	}
-	for _, s := range l.Sources.files() {
+	for _, s := range append(l.Sources.files(), l.Records.files()...) {
 		files = append(files, needed{s.directive, "", s.file})
 	}
 	for _, f := range files {
@@ -192,7 +192,7 @@ func (l *fileLines) emptyFile(name string, f *File) *Error {
 	switch {
 	case name == "auth-user-pass" && first == "":
 		return &Error{f.Pos, name, f.Name, what + " begins with no user name", "write the user name in its first line and the password in its second; or remove it and write auth-user-pass alone, to be asked"}
-	case name == "sign-in-radius" && strings.TrimSpace(first) == "":
+	case (name == "sign-in-radius" || name == "accounting-radius") && strings.TrimSpace(first) == "":
 		return &Error{f.Pos, name, f.Name, what + " begins with an empty line, and not with a secret", "write the secret into its first line"}
 	case name == "crl-verify" && len(bytes.TrimSpace(f.Text)) == 0:
 		return &Error{f.Pos, name, f.Name, what + " is empty, so no certificate could be checked", "put a revocation list there, even one that lists nobody; or remove the line, to check no certificate"}

@@ -11,6 +11,7 @@ func defaults() *Config {
 	return &Config{
 		Link:    Link{ResolvRetry: -1, ConnectRetry: time.Second, ConnectRetryMax: 300 * time.Second, ConnectTimeout: 120 * time.Second, TCPQueueLimit: 64},
 		Adapter: Adapter{Dev: "tun", MTU: 1500, MaxMTU: 1600},
+		Records: Records{HistoryDays: defaultDays, AccountingInterval: 10 * time.Minute},
 		Server:  Server{MaxClients: 1024, MaxRoutesPerClient: 256, VLANPVID: 1, PoolPersistInterval: 600 * time.Second},
 		Trust:   Trust{TLSCertProfile: "legacy"},
 		Data:    Data{Auth: "SHA1", ReplayWindow: 8192, ReplayTime: 15 * time.Second},

@@ -362,7 +362,12 @@ win-sys env
 windows-driver wintun
 writepid pid
 x509-track CN
-x509-username-field CN`
+x509-username-field CN
+accounting-interval 600
+accounting-log billing.json
+accounting-radius 10.0.0.1 pass.txt
+history days 30
+history-anonymise 7 addresses names`
 
 // forms are the lines of rightForms, by name.
 func forms(t *testing.T) map[string][]string {

@@ -263,6 +263,17 @@ func TestHarmfulLines(t *testing.T) {
 		{text: "log-level access", fault: "a value is missing"},
 		{text: "log-format xml", fault: "text, logfmt or json"},
 		{text: "log-journal yes", fault: "auto, on or off"},
+		{text: "history 30", fault: "expected days and a number"},
+		{text: "history off 30", fault: "or off"},
+		{text: "history days 0", fault: "write history off"},
+		{text: "history days 30\nhistory-anonymise 30", fault: "write fewer days"},
+		{text: "history off\nhistory-anonymise 3", fault: "remove this line, or history off"},
+		{text: "history-anonymise soon", fault: "a number of days"},
+		{text: "history-anonymise 7 all", fault: "or names, to replace them by keyed hashes"},
+		{text: "accounting-interval 10\naccounting-log x", fault: "seconds from 60"},
+		{text: "accounting-radius", fault: "a value is missing"},
+		{text: "accounting-radius a:0 pass.txt", fault: "a host, or host:port"},
+		{text: "accounting-radius a missing.pem", fault: "cannot be read"},
 		{text: "oidc-user email @example.org", fault: "a domain, such as example.org"},
 	} {
 		l.try(t, serverLines)

@@ -51,7 +51,8 @@ names file and line. None is ever skipped in silence.
 
 SIGHUP has the configuration read again. If sessions can go on with every change, they
 do; otherwise everything starts over, and the log names the directive that forced it. Changes of
-` + "`daemon`, `log`, `log-append`, `log-format`, `log-journal`,\n`syslog`, `suppress-timestamps`, `nice`, `mlock`" + ` and the ` + "`management`" + ` interface wait for the next start of the process. Lists of
+` + "`daemon`, `log`, `log-append`, `log-format`, `log-journal`,\n`syslog`, `suppress-timestamps`, `nice`, `mlock`, `history`,\n`history-anonymise`, `accounting-log`, `accounting-interval`, `accounting-radius`" + `
+and the ` + "`management`" + ` interface wait for the next start of the process. Lists of
 ` + "`crl-verify`" + ` and files of ` + "`client-config-dir`" + ` are looked at while it runs. SIGUSR1 has
 peers connect anew with the configuration as it was read.
 `

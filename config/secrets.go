@@ -24,6 +24,7 @@ func (c *Config) Secrets() (all []Secret) {
 			files = append(files, secretFile{"plugin", p.LDAP})
 		}
 		files = append(files, c.Sources.files()...)
+		files = append(files, c.Records.files()...)
 		for _, s := range files {
 			if s.file == nil || s.file.Inline || s.file.Name == "" {
 				continue

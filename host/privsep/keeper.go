@@ -226,6 +226,21 @@ func (k *Keeper) Record(line []byte, _ *Empty) error {
 	return k.options.Record(line)
 }
 
+// maxLines is the most bytes of lines of accounting at once.
+const maxLines = 1 << 20
+
+// Account adds lines to the accounting log: a worker that was taken over can add lines, and
+// change none.
+func (k *Keeper) Account(lines []byte, _ *Empty) error {
+	if k.options.Account == nil {
+		return errors.New("there is no accounting log")
+	}
+	if len(lines) == 0 || len(lines) > maxLines || lines[len(lines)-1] != '\n' {
+		return fmt.Errorf("expected lines of at most %d bytes", maxLines)
+	}
+	return k.options.Account(lines)
+}
+
 // Renew writes a client's next certificate into its file, one at a time.
 func (k *Keeper) Renew(r RenewRequest, _ *Empty) error {
 	renew := k.reads.Load().Renew

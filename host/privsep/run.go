@@ -41,6 +41,8 @@ type Options struct {
 	Forget func(name string)
 	// Record adds a line to the audit log; nil: there is none.
 	Record func(line []byte) error
+	// Account adds lines to the accounting log; nil: there is none.
+	Account func(lines []byte) error
 	// Asked is called when the user asks the process to end: this one, or the worker, which
 	// says so; nil: nobody wants to know.
 	Asked func()

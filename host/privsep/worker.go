@@ -142,6 +142,11 @@ func (w *Worker) Append(line []byte) error {
 	return w.client.Call(service+".Record", line, &Empty{})
 }
 
+// Account has the keeper add lines to the accounting log.
+func (w *Worker) Account(lines []byte) error {
+	return w.client.Call(service+".Account", lines, &Empty{})
+}
+
 // Apply is for bringup.Options: the keeper applies the State.
 func (w *Worker) Apply(_ context.Context, want hostnet.State) (bringup.Applied, error) {
 	a := &remote{worker: w}

@@ -114,6 +114,9 @@ type Event struct {
 	// server that is Entering, Refused, Up or Left without having been Up; of another peer
 	// that is Secured; and of a renewal, Renewed or NotRenewed.
 	Handshake *Handshake `json:"handshake,omitempty"`
+	// Ending is how a server's client left: left (it said so), dismissed (this server sent it
+	// away, or ended) or lost.
+	Ending string `json:"ending,omitempty"`
 }
 
 // Append appends the event as a line of text.

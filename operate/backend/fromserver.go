@@ -91,7 +91,7 @@ func fromClient(e server.Event) (out Event, ok bool) {
 		out.From = e.From.String()
 	case server.Ended:
 		out = about(Left, e.About)
-		out.Reason, out.IPv4, out.IPv6, out.Handshake = ending(e), e.IPv4, e.IPv6, handshakeOf(e.Handshake)
+		out.Reason, out.Ending, out.IPv4, out.IPv6, out.Handshake = ending(e), endings[e.How], e.IPv4, e.IPv6, handshakeOf(e.Handshake)
 		out.PacketsIn, out.PacketsOut, out.BytesIn, out.BytesOut = e.Traffic.PacketsIn, e.Traffic.PacketsOut, e.Traffic.BytesIn, e.Traffic.BytesOut
 	default:
 		return fromCutOff(e)
@@ -141,6 +141,9 @@ func fromCutOff(e server.Event) (out Event, ok bool) {
 	}
 	return out, true
 }
+
+// endings are the words for how a client left. One that was not in yet, and made room, is lost.
+var endings = map[server.Ending]string{server.Lost: "lost", server.Left: "left", server.Dismissed: "dismissed", server.MadeRoom: "lost"}
 
 // ending says how a client's session ended.
 func ending(e server.Ended) string {

@@ -16,6 +16,7 @@ import (
 	"culvert/operate/logs"
 	"culvert/operate/management"
 	"culvert/operate/people"
+	"culvert/store/bolt"
 )
 
 // life is one process from its start to its end, over any number of
@@ -41,6 +42,7 @@ type life struct {
 	tasks   tasks
 	fence   fence        // a worker's is its keeper's
 	people  *people.Host // of a server; nil: it has no users
+	history *bolt.Store  // of its sessions; nil: it keeps none
 	passing passing      // in their place
 	ending  ending
 	// alone says that this process gives up rights without a keeper.
@@ -260,6 +262,7 @@ func (l *life) keep(ctx context.Context, events <-chan process.Event) error {
 		Forget:  l.forget,
 		Asked:   l.ending.wanted,
 		Record:  l.record(),
+		Account: accountingFile(l.config.Load()),
 		Reads:   l.readsFor(),
 		Shown:   logs.Share{Latest: l.log.latest, Levels: l.log.levels},
 	})
@@ -324,6 +327,8 @@ func (l *life) serve(ctx context.Context, events <-chan process.Event, c *config
 	if l.worker != nil {
 		go l.log.latest.Follow(l.worker.LogAfter) // until the keeper is gone
 	}
+	l.history = openHistory(l.Dir, c, l.log.Logger)
+	defer closeHistory(l.history, l.log.Logger)
 	for c != nil {
 		l.log.notes(c)
 		next, err := l.once(ctx, events, c, jail, m)

@@ -24,6 +24,7 @@ import (
 	"culvert/role/p2p"
 	"culvert/role/profile"
 	"culvert/role/server"
+	"culvert/store/bolt"
 )
 
 // role is a server, a client or one of two hosts, to be run.
@@ -59,6 +60,8 @@ type roles struct {
 	management *management.Interface
 	// people is the store of a server's users; nil: it has none.
 	people *people.Host
+	// history is the file of a server's sessions; nil: it keeps none.
+	history *bolt.Store
 	// passing is what a server without people has in their place.
 	passing *passing
 	failed  func(error) // ends the run
@@ -139,7 +142,7 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 		stop()
 		return opened{}, err
 	}
-	return opened{role: s, stop: inTurn(know.follow(policedServer{s, rules}), stop), policing: rules}, nil
+	return opened{role: s, stop: inTurn(sessionsOf(r, c, s, know, l.sources), inTurn(know.follow(policedServer{s, rules}), stop)), policing: rules}, nil
 }
 
 // checkers are who decides about a server's clients besides its programs.

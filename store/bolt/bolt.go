@@ -32,6 +32,10 @@ const grown = 256 << 10
 // Options say how a file is opened. The zero value is for most.
 type Options struct {
 	Wait time.Duration // for another process that has it open; 0: DefaultWait
+	// ReadOnly opens it for reading alone, beside others that do the same.
+	ReadOnly bool
+	// Unwatched remembers no changes in memory: nobody is going to watch.
+	Unwatched bool
 }
 
 // Store is an open file. It needs its path no more, so that its process may give up its
@@ -46,6 +50,8 @@ type Store struct {
 	end   sync.Once
 	// readOnly is why nothing can be written; nil: it can.
 	readOnly error
+	// unwatched says that changes are not remembered.
+	unwatched bool
 	// lost is why the file can be used no more: bbolt panicked, and may hold its locks. nil
 	// until then.
 	lost atomic.Pointer[error]
@@ -60,14 +66,14 @@ func open(path string, o Options, m []migration) (*Store, error) {
 	if o.Wait == 0 {
 		o.Wait = DefaultWait
 	}
-	f, readOnly, err := openFile(path)
+	f, readOnly, err := openFile(path, o.ReadOnly)
 	if err != nil {
 		return nil, err
 	}
 	if f, err = lock(f, path, readOnly != nil, o.Wait); err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, file: f, turn: make(chan struct{}, 1), ended: make(chan struct{}), readOnly: readOnly}
+	s := &Store{path: path, file: f, turn: make(chan struct{}, 1), ended: make(chan struct{}), readOnly: readOnly, unwatched: o.Unwatched}
 	if err := s.load(f, o.Wait, m); err != nil {
 		s.shut()
 		return nil, err
@@ -75,8 +81,12 @@ func open(path string, o Options, m []migration) (*Store, error) {
 	return s, nil
 }
 
-// openFile opens a file, and if it can only be read, says why.
-func openFile(path string) (f *os.File, readOnly, err error) {
+// openFile opens a file, and if it can only be read, says why. only opens it for reading.
+func openFile(path string, only bool) (f *os.File, readOnly, err error) {
+	if only {
+		f, err = os.Open(path)
+		return f, &readOnlyError{path, errors.New("it was opened for that")}, err
+	}
 	f, err = os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrPermission) || isReadOnly(err) {
 		if f, only := os.Open(path); only == nil {
@@ -190,6 +200,10 @@ func (s *Store) List(ctx context.Context, prefixes ...string) (snap store.Snapsh
 func (s *Store) Watch(ctx context.Context, prefix string, after store.Revision) iter.Seq2[[]store.Change, error] {
 	return func(yield func([]store.Change, error) bool) {
 		// What List has seen may not be in the log yet: whoever writes has not returned.
+		if s.unwatched {
+			yield(nil, fmt.Errorf("%s: its changes are not remembered", s.path))
+			return
+		}
 		if s.take(ctx) == nil {
 			s.release()
 		}

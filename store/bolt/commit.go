@@ -52,8 +52,15 @@ func (s *Store) commit(ctx context.Context, t store.Txn) (store.Revision, error)
 	if err != nil {
 		return 0, err
 	}
-	s.log.Add(w.changes)
+	s.remember(w.changes)
 	return w.before + 1, nil
+}
+
+// remember keeps changes for those who watch.
+func (s *Store) remember(changes []store.Change) {
+	if !s.unwatched {
+		s.log.Add(changes)
+	}
 }
 
 // writing is a transaction as it is made.
@@ -114,6 +121,6 @@ func (s *Store) unwritten(w writing, err error) error {
 	if s.guard(func() error { return s.db.Update(func(tx *bbolt.Tx) error { return putRevision(tx, now) }) }) == nil {
 		return nil
 	}
-	s.log.Add(w.changes)
+	s.remember(w.changes)
 	return fmt.Errorf("%w; the change counts now, and may be lost if this process ends before the next one is written", s.failed(err))
 }

@@ -53,7 +53,7 @@ func lock(f *os.File, path string, shared bool, wait time.Duration) (*os.File, e
 				return f, nil
 			}
 			f.Close() // another took its place meanwhile
-			if f, _, err = openFile(path); err != nil {
+			if f, _, err = openFile(path, shared); err != nil {
 				return nil, err
 			}
 		case errors.Is(err, unix.EINTR):

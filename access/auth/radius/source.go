@@ -51,6 +51,7 @@ type Source struct {
 	o      Options
 	dial   func(ctx context.Context, address string) (net.Conn, error)
 	silent []atomic.Int64 // by server: until when it is asked last, as Unix time in ns
+	given  classes
 }
 
 // NewSource returns what asks RADIUS servers.
@@ -123,6 +124,7 @@ func challenge(answer *radius.Packet, server int, said string) error {
 // person is whom a server accepts.
 func (s *Source) person(l auth.Login, answer *radius.Packet) auth.Person {
 	p := auth.Person{Name: l.Username}
+	s.given.note(l, answer)
 	for _, of := range []radius.Type{rfc2865.FilterID_Type, rfc2865.Class_Type} {
 		for _, a := range answer.Attributes {
 			if a.Type == of && isText(a.Attribute) {
@@ -224,15 +226,18 @@ func (s *Source) askOne(ctx context.Context, server int, l auth.Login, state []b
 	if err != nil {
 		return nil, fmt.Errorf("what the client sent cannot be asked about: %w", err)
 	}
-	answer, err := s.exchange(ctx, to, wire)
+	answer, err := s.exchange(ctx, to, wire, parseAnswer)
 	if err != nil {
 		return nil, fmt.Errorf("RADIUS server %s: %w", to.Address, err)
 	}
 	return answer, nil
 }
 
+// parser reads the answer to a request, and fails for what is none of who has the secret.
+type parser func(b, request, secret []byte) (*radius.Packet, error)
+
 // exchange sends a request until it is answered.
-func (s *Source) exchange(ctx context.Context, to Server, wire []byte) (*radius.Packet, error) {
+func (s *Source) exchange(ctx context.Context, to Server, wire []byte, parse parser) (*radius.Packet, error) {
 	short, cancel := context.WithTimeout(ctx, tries[0])
 	conn, err := s.dial(short, to.Address)
 	cancel()
@@ -249,7 +254,7 @@ func (s *Source) exchange(ctx context.Context, to Server, wire []byte) (*radius.
 		if _, err := conn.Write(wire); err != nil {
 			return nil, err
 		}
-		answer, err := await(conn, wire, to.Secret, &wrong)
+		answer, err := await(conn, wire, to.Secret, parse, &wrong)
 		var late net.Error
 		if err == nil || !errors.As(err, &late) || !late.Timeout() {
 			return answer, err
@@ -263,14 +268,14 @@ func (s *Source) exchange(ctx context.Context, to Server, wire []byte) (*radius.
 
 // await waits for the answer to a request. Anything else is passed over, since anybody may
 // have sent it; wrong says what it was.
-func await(conn net.Conn, wire, secret []byte, wrong *error) (*radius.Packet, error) {
+func await(conn net.Conn, wire, secret []byte, parse parser, wrong *error) (*radius.Packet, error) {
 	b := make([]byte, radius.MaxPacketLength)
 	for {
 		n, err := conn.Read(b)
 		if err != nil {
 			return nil, err
 		}
-		answer, err := parseAnswer(b[:n], wire, secret)
+		answer, err := parse(b[:n], wire, secret)
 		if err == nil {
 			return answer, nil
 		}

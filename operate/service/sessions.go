@@ -1,0 +1,163 @@
+package service
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"culvert/access/auth"
+	"culvert/access/auth/radius"
+	"culvert/config"
+	"culvert/operate/backend"
+	"culvert/operate/history"
+	"culvert/operate/history/accounting"
+	"culvert/operate/history/track"
+	"culvert/store/bolt"
+)
+
+// openHistory opens the history of a server's sessions, before rights are given up; nil: it keeps
+// none. It stays open over all configurations that this process goes by.
+func openHistory(dir string, c *config.Config, log *slog.Logger) *bolt.Store {
+	if dir == "" || c.Mode != config.ModeServer || c.Records.HistoryOff {
+		return nil
+	}
+	s, err := history.Open(dir, log)
+	if err != nil {
+		log.Error("no history of sessions is kept; everything else works", "error", err)
+		return nil
+	}
+	return s
+}
+
+// closeHistory closes what openHistory opened.
+func closeHistory(s *bolt.Store, log *slog.Logger) {
+	if s == nil {
+		return
+	}
+	if err := s.Close(); err != nil {
+		log.Warn("the history of sessions: " + err.Error())
+	}
+}
+
+// sessionsOf has the sessions of a server kept and accounted for, each by a reader of its own. stop
+// waits until what the server reported is written, once it has ended.
+func sessionsOf(r roles, c *config.Config, s *backend.Server, know acquainted, sources []auth.Source) (stop func()) {
+	f := following{server: s, o: track.Options{Server: serverName(r.Name), Person: know.personOf()}}
+	if r.history != nil {
+		k := history.NewKeeper(r.history, historyOptions(c, r.log))
+		history.AddOperations(r.local.api, history.NewBook(r.history), k.Stats)
+		f.begin(k, history.Every, k.Close)
+	}
+	if write := accountingBy(r, c); write != nil {
+		a := accounting.NewLog(write, r.log)
+		f.begin(a, c.Records.AccountingInterval, a.Close)
+	}
+	if len(c.Records.AccountingRADIUS) > 0 {
+		a := accounting.NewRADIUS(newAccountant(c, r.log).Tell, classOf(sources), r.log)
+		f.begin(a, c.Records.AccountingInterval, a.Close)
+	}
+	return f.wait
+}
+
+// following are those who follow the sessions of a server.
+type following struct {
+	server *backend.Server
+	o      track.Options
+	ended  []chan struct{}
+}
+
+// begin has one follow them, and ends it after the server has ended.
+func (f *following) begin(who track.Follower, every time.Duration, end func()) {
+	o, ended := f.o, make(chan struct{})
+	o.Every = every
+	reader := f.server.Events(history.Room)
+	f.ended = append(f.ended, ended)
+	go func() {
+		defer close(ended)
+		track.Follow(f.server, reader, who, o)
+		end()
+	}()
+}
+
+// wait waits until all have ended.
+func (f *following) wait() {
+	for _, ended := range f.ended {
+		<-ended
+	}
+}
+
+// serverName is how the server is called in what it keeps: as its process, or its host.
+func serverName(process string) string {
+	host, _ := os.Hostname()
+	return cmp.Or(process, host)
+}
+
+// personOf returns what says whose a device is.
+func (a acquainted) personOf() func(device string) string {
+	if a.Accounts == nil {
+		return nil
+	}
+	return func(device string) string {
+		if d := a.Directory.View().ByCommonName(device); d != nil {
+			return d.User
+		}
+		return ""
+	}
+}
+
+func historyOptions(c *config.Config, log *slog.Logger) history.Options {
+	r := c.Records
+	return history.Options{Days: r.HistoryDays, Hide: history.Hide{Days: r.HideDays, Addresses: r.HideAddresses, Names: r.HideNames}, Log: log}
+}
+
+// accountingFile returns what appends to the accounting log of a configuration; nil: there is
+// none. It opens the file each time, which may have been renamed meanwhile.
+func accountingFile(c *config.Config) func(lines []byte) error {
+	name := c.Records.AccountingLog
+	if name == "" {
+		return nil
+	}
+	return func(lines []byte) error {
+		f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(lines)
+		return errors.Join(err, f.Close())
+	}
+}
+
+// accountingBy is accountingFile in this process, or by its keeper.
+func accountingBy(r roles, c *config.Config) func(lines []byte) error {
+	write := accountingFile(c)
+	if write != nil && r.worker != nil {
+		return r.worker.Account
+	}
+	return write
+}
+
+// newAccountant returns what tells RADIUS servers about sessions.
+func newAccountant(c *config.Config, log *slog.Logger) *radius.Accountant {
+	o := radius.Options{Name: c.Sources.RADIUSName, Log: log, Dial: dialer(c)}
+	if o.Name == "" {
+		o.Name, _ = os.Hostname()
+	}
+	for _, server := range c.Records.AccountingRADIUS {
+		secret, _ := server.Secret.TwoLines()
+		o.Servers = append(o.Servers, radius.Server{Address: server.Address, Secret: []byte(strings.TrimSpace(secret))})
+	}
+	return radius.NewAccountant(o)
+}
+
+// classOf returns what knows the classes that RADIUS servers gave with logins; nil: none is asked.
+func classOf(sources []auth.Source) func(user, from string) [][]byte {
+	for _, s := range sources {
+		if s, ok := s.(*radius.Source); ok {
+			return s.Class
+		}
+	}
+	return nil
+}
