@@ -27,7 +27,7 @@ type Store struct {
 }
 
 // kept are keys that come and go by themselves, such as counters: nobody changes them.
-var kept = [][]byte{[]byte("usage/"), []byte("sessions/")}
+var kept = [][]byte{[]byte("usage/"), []byte("sessions/"), []byte("orders/")}
 
 // Commit is store.Store's, and records what changed.
 func (s *Store) Commit(ctx context.Context, t store.Txn) (store.Revision, error) {

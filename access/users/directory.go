@@ -47,6 +47,15 @@ func (e *Barred) Error() string { return e.Reason }
 // Barred returns why the client may not come in or stay at a time, or nil. Clients that
 // are unknown here are not barred.
 func (s Standing) Barred(now time.Time) error {
+	if err := s.ShutOut(now); err != nil {
+		return err
+	}
+	return s.outside(now)
+}
+
+// ShutOut is Barred but for hours: why the client may not come in before somebody lets
+// them, or nil.
+func (s Standing) ShutOut(now time.Time) error {
 	switch u, d := s.User, s.Device; {
 	case u != nil && u.Disabled:
 		return &Barred{fmt.Sprintf("user %s is disabled", u.Name)}
@@ -63,7 +72,7 @@ func (s Standing) Barred(now time.Time) error {
 	case d != nil && u == nil:
 		return &Barred{fmt.Sprintf("device %s: its user %s is not there", d.Name, d.User)}
 	}
-	return s.outside(now)
+	return nil
 }
 
 func past(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }

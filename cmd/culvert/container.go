@@ -13,6 +13,7 @@ import (
 	"culvert/config"
 	"culvert/host/process"
 	"culvert/operate/container"
+	"culvert/operate/doctor"
 	"culvert/operate/service"
 )
 
@@ -48,7 +49,7 @@ starts follow what has changed in the variables, unless somebody edited server.c
 			}
 			keptIn(&o, s.Dir)
 			o.Examine = func(ctx context.Context, now func() *config.Config, log *slog.Logger) {
-				lookingAfter(ctx, s.Dir, now, log)
+				lookingAfter(ctx, doctor.Options{Dir: s.Dir, StateDir: o.StateDir}, now, log)
 			}
 			return service.Run(unsignalled(c.Context()), me, serverLoader(file, s.Dir, s.AllowLAN), o)
 		},

@@ -19,6 +19,8 @@ import (
 	"culvert/host/hostnet"
 	"culvert/operate/conffile"
 	"culvert/operate/doctor"
+	"culvert/operate/manage/records/registrar"
+	"culvert/operate/orders"
 	"culvert/operate/people"
 	"culvert/operate/renewals"
 	"culvert/operate/service"
@@ -71,19 +73,19 @@ func attending(dir string, o doctor.Options) func(context.Context, func() *confi
 		var beside sync.WaitGroup
 		defer beside.Wait()
 		if dir != "" {
-			beside.Go(func() { lookingAfter(ctx, dir, now, log) })
+			beside.Go(func() { lookingAfter(ctx, o, now, log) })
 		}
 		doctor.Watch(ctx, o, now, log)
 	}
 }
 
-// lookingAfter keeps what a server's directory holds from ending, and signs the next
-// certificates of clients that ask for them over their sessions.
-func lookingAfter(ctx context.Context, dir string, now func() *config.Config, log *slog.Logger) {
+// lookingAfter keeps what a server's directory holds from ending, and carries out what the
+// server may not do itself.
+func lookingAfter(ctx context.Context, o doctor.Options, now func() *config.Config, log *slog.Logger) {
 	var beside sync.WaitGroup
 	defer beside.Wait()
-	beside.Go(func() { certifying(ctx, dir, log) })
-	renewing(ctx, dir, now, log)
+	beside.Go(func() { carryingOut(ctx, o, log) })
+	renewing(ctx, o.Dir, now, log)
 }
 
 // renewing renews what ends of a server's directory, and announces what clients need.
@@ -91,18 +93,20 @@ func renewing(ctx context.Context, dir string, now func() *config.Config, log *s
 	renewals.Watch(ctx, renewals.Options{Dir: dir, Config: now, Log: log, Now: time.Now, Open: func() (store.Store, error) { return people.Running(dir) }})
 }
 
-// certifying signs the next certificates of clients, which ask for them over their sessions.
-func certifying(ctx context.Context, dir string, log *slog.Logger) {
-	if !setup.IsMade(dir) {
+// carryingOut carries out orders of the server: it signs the next certificates of clients
+// that ask for them over their sessions, and does what callers of the API want of the
+// directory.
+func carryingOut(ctx context.Context, o doctor.Options, log *slog.Logger) {
+	if !setup.IsMade(o.Dir) {
 		return // another program has its authority
 	}
 	for ctx.Err() == nil {
-		s, err := people.Running(dir)
+		s, err := people.Running(o.Dir)
 		if err == nil {
-			err = certifier(dir, s, log).Run(ctx)
+			err = desk(o, s, log).Run(ctx)
 			s.Close()
 		}
-		log.Debug("clients' certificates are not renewed over their sessions for a moment", "error", err)
+		log.Debug("orders of the server are not carried out for a moment", "error", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(2 * time.Second):
@@ -110,15 +114,41 @@ func certifying(ctx context.Context, dir string, log *slog.Logger) {
 	}
 }
 
-// certifier is what signs by the records of a store.
-func certifier(dir string, s store.Store, log *slog.Logger) *renewals.Authority {
-	return &renewals.Authority{Dir: dir, Store: s, Log: log, Now: time.Now, Barred: func(commonName string) error {
+// desk carries out what is ordered by a store.
+func desk(o doctor.Options, s store.Store, log *slog.Logger) *orders.Desk {
+	authority := &renewals.Authority{Dir: o.Dir, Log: log, Now: time.Now, Barred: func(commonName string) error {
 		v, err := users.NewBook(s, time.Now).ViewByCommonName(context.Background(), commonName, func(error) {})
 		if err != nil {
 			return err
 		}
 		return v.Standing(commonName, "").Barred(time.Now())
 	}}
+	r := &registrar.Registrar{Dir: o.Dir, Store: s, Log: log, Now: time.Now, Audit: audit.In(o.Dir), Examine: examining(o)}
+	kinds := r.Kinds()
+	kinds[renewals.OrderKind] = authority.Work(registrar.SigningLane)
+	return &orders.Desk{Store: s, Log: log, Kinds: kinds}
+}
+
+// examining returns what has the doctor look at the server of a directory.
+func examining(o doctor.Options) func(context.Context) (*registrar.Health, error) {
+	return func(ctx context.Context) (*registrar.Health, error) {
+		report, err := doctor.Examine(ctx, doctor.Options{Dir: o.Dir, StateDir: o.StateDir, NoConnect: true}, func(doctor.Result) {})
+		if err != nil {
+			return nil, err
+		}
+		h := &registrar.Health{At: time.Now().UTC(), Outcome: map[int]string{doctor.ExitHealthy: "well", doctor.ExitUnwell: "unwell"}[report.Exit()], Checks: []registrar.Check{}}
+		if h.Outcome == "" {
+			h.Outcome = "unknown"
+		}
+		for _, c := range report.Results {
+			one := registrar.Check{Name: c.Check, About: c.About, Outcome: string(c.Outcome), Seen: c.Seen, Why: c.Why}
+			for _, f := range c.Findings {
+				one.Findings = append(one.Findings, registrar.Finding{Severity: string(f.Severity), Text: f.Text, Evidence: f.Evidence, Mend: f.Mend})
+			}
+			h.Checks = append(h.Checks, one)
+		}
+		return h, nil
+	}
 }
 
 // keptIn sets what a server's directory is for besides its configuration.

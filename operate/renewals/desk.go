@@ -4,14 +4,15 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
 	"culvert/access/pki"
+	"culvert/operate/orders"
 	"culvert/operate/setup"
 	"culvert/role/server"
-	"culvert/store"
 )
 
 // Sessions are a server's, as far as the certificates of its clients are renewed over them.
@@ -43,14 +44,16 @@ const (
 	// offerAgain is how long one client waits for the next offer, and for the next order
 	// that it may give.
 	offerAgain = time.Hour
-	// mostAsked bounds the requests that wait to be read.
-	mostAsked = 64
+	// mostAsked bounds the requests that wait to be read, and mostOrdered those that are
+	// being carried out.
+	mostAsked   = 64
+	mostOrdered = 4
 )
 
 // Desk offers the clients of a server new certificates in time, and takes their orders. It
 // works in the process that has the sessions.
 type Desk struct {
-	store store.Store
+	asker *orders.Asker
 	log   *slog.Logger
 	asked chan asked
 
@@ -70,9 +73,9 @@ type asked struct {
 	text string
 }
 
-// NewDesk returns the desk of a server with that store.
-func NewDesk(s store.Store, log *slog.Logger) *Desk {
-	return &Desk{store: s, log: log, asked: make(chan asked, mostAsked), offered: make(map[string]offer)}
+// NewDesk returns the desk of a server that gives orders by an asker.
+func NewDesk(a *orders.Asker, log *slog.Logger) *Desk {
+	return &Desk{asker: a, log: log, asked: make(chan asked, mostAsked), offered: make(map[string]offer)}
 }
 
 // Ask takes what a client says of its certificate; server.Options.Certificates. One that
@@ -95,21 +98,31 @@ func (d *Desk) Ask(from server.About, text string) {
 
 // Run offers and answers until ctx ends.
 func (d *Desk) Run(ctx context.Context, s Sessions) {
-	var answers sync.WaitGroup
-	defer answers.Wait()
-	answers.Go(func() { d.answer(ctx, s) })
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	for range mostOrdered {
+		waiting.Go(func() { d.take(ctx, s) })
+	}
 	tick := time.NewTicker(offering)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case a := <-d.asked:
-			if err := d.order(ctx, a); err != nil {
-				d.log.Warn("a client's request for its next certificate is not taken", "client", a.from.Name, "error", err)
-			}
 		case now := <-tick.C:
 			d.offer(s, now)
+		}
+	}
+}
+
+// take has what clients ask for carried out, one after the other.
+func (d *Desk) take(ctx context.Context, s Sessions) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case a := <-d.asked:
+			d.order(ctx, s, a)
 		}
 	}
 }
@@ -140,52 +153,34 @@ func (d *Desk) offer(s Sessions, now time.Time) {
 	}
 }
 
-// order puts a client's request into the store.
-func (d *Desk) order(ctx context.Context, a asked) error {
+// order has a client's request carried out, and gives it the answer.
+func (d *Desk) order(ctx context.Context, s Sessions, a asked) {
 	request, err := parseAsked(a.text, a.from.CommonName)
 	if err != nil {
-		return err
+		d.log.Warn("a client's request for its next certificate is not taken", "client", a.from.Name, "error", err)
+		return
 	}
-	o := order{Name: a.from.CommonName, Number: a.from.Number, Asked: time.Now(), Shown: a.from.Applicant.Chain[0].Raw, Request: request}
-	put, err := o.put()
+	var done issued
+	o := order{Name: a.from.CommonName, Shown: a.from.Applicant.Chain[0].Raw, Request: request}
+	err = d.asker.Ask(ctx, OrderKind, orders.Caller{}, o, &done)
+	if refused := new(orders.Fault); errors.As(err, &refused) {
+		s.Tell(a.from.Number, a.from.CommonName, "REFUSED,"+refused.Message)
+		return
+	}
+	var next *x509.Certificate
 	if err == nil {
-		_, err = d.store.Commit(ctx, store.Txn{Put: []store.Put{put}})
+		next, err = x509.ParseCertificate(done.Certificate)
 	}
-	return err
-}
-
-// answer hands answers over to clients.
-func (d *Desk) answer(ctx context.Context, s Sessions) {
-	for ctx.Err() == nil {
-		err := each(ctx, d.store, func(ctx context.Context, e store.Entry, o *order) error {
-			if !o.answered() {
-				return nil
-			}
-			d.handOver(s, o)
-			return ignoreConflict(d.store.Commit(ctx, store.Txn{If: []store.Compare{{Key: e.Key, Revision: e.Revision}}, Delete: []string{e.Key}}))
-		})
-		if err != nil && ctx.Err() == nil {
-			d.log.Warn("clients do not get their next certificates for a moment", "error", err)
-			pause(ctx)
-		}
-	}
-}
-
-// handOver gives a client the answer to its order.
-func (d *Desk) handOver(s Sessions, o *order) {
-	if o.Refused != "" {
-		s.Tell(o.Number, o.Name, "REFUSED,"+o.Refused)
-		return
-	}
-	next, err := x509.ParseCertificate(o.Certificate)
 	if err != nil {
-		d.log.Warn("the next certificate of a client cannot be read", "client", o.Name, "error", err)
+		if ctx.Err() == nil {
+			d.log.Warn("a client does not get its next certificate; it is offered one again", "client", a.from.Name, "error", err)
+		}
 		return
 	}
-	s.Tell(o.Number, o.Name, "NEW,"+base64.StdEncoding.EncodeToString(o.Certificate))
-	for _, a := range s.Renewable() {
-		if a.Number == o.Number && a.CommonName == o.Name {
-			s.Report(server.Certified{About: a, Next: pki.SerialHex(next), Ends: next.NotAfter})
+	s.Tell(a.from.Number, a.from.CommonName, "NEW,"+base64.StdEncoding.EncodeToString(next.Raw))
+	for _, in := range s.Renewable() {
+		if in.Number == a.from.Number && in.CommonName == a.from.CommonName {
+			s.Report(server.Certified{About: in, Next: pki.SerialHex(next), Ends: next.NotAfter})
 		}
 	}
 }

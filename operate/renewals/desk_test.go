@@ -15,6 +15,7 @@ import (
 
 	"culvert/access"
 	"culvert/access/pki"
+	"culvert/operate/orders"
 	"culvert/operate/setup"
 	"culvert/role/server"
 	"culvert/store/memory"
@@ -73,11 +74,12 @@ func TestOverSession(t *testing.T) {
 		s := memory.New()
 		log := slog.New(slog.NewTextHandler(&w.log, nil))
 		ctx, end := context.WithCancel(t.Context())
-		d := NewDesk(s, log)
+		d := NewDesk(orders.NewAsker(s), log)
 		var all sync.WaitGroup
 		all.Go(func() { d.Run(ctx, in) })
 		all.Go(func() {
-			(&Authority{Dir: w.dir, Store: s, Log: log, Now: time.Now, Barred: func(string) error { return barred }}).Run(ctx)
+			a := &Authority{Dir: w.dir, Log: log, Now: time.Now, Barred: func(string) error { return barred }}
+			(&orders.Desk{Store: s, Log: log, Kinds: map[string]orders.Work{OrderKind: a.Work("sign")}}).Run(ctx)
 		})
 		request, _, err := pki.NewRequest(rand.Reader, "phone")
 		if err != nil {
@@ -115,7 +117,7 @@ func TestOverSession(t *testing.T) {
 		if said := in.last(t, 4); !strings.HasPrefix(said, "REFUSED,") || strings.Contains(said, "disabled") || w.said("disabled") != 1 {
 			t.Errorf("told %q, log\n%s", said, w.log.String())
 		}
-		if snap, err := s.List(ctx, orders); err != nil || len(snap.Entries) != 0 {
+		if snap, err := s.List(ctx, orders.Prefix); err != nil || len(snap.Entries) != 0 {
 			t.Errorf("orders are left: %v %v", snap.Entries, err)
 		}
 		end()

@@ -233,3 +233,11 @@ func (e *Endings) take(ctx context.Context, entry store.Entry, report func(serve
 	}
 	return err
 }
+
+// pause waits for a moment before what failed is tried again.
+func pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(10 * time.Second):
+	}
+}

@@ -5,55 +5,25 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
-	"time"
 
 	"culvert/access/pki"
-	"culvert/store"
 )
 
-// orders begins the keys of what clients ask for. The process that has the sessions puts
-// an order into the store, and the one that may sign answers it there.
-const orders = "renewals/"
+// OrderKind is the kind of the orders by which clients get their next certificates: the
+// process that has the sessions gives them, and the one that may sign carries them out.
+const OrderKind = "session-certificate"
 
-// orderVersion is the newest version of an order's record.
-const orderVersion = 1
-
-// orderAge is how old an order may be that is still answered: its client does not wait
-// longer.
-const orderAge = time.Minute
-
-// order is a client's request for its next certificate, and the answer.
+// order is a client's request for its next certificate.
 type order struct {
-	Name    string    `json:"name"`   // common name
-	Number  uint64    `json:"number"` // of the client, at its server
-	Asked   time.Time `json:"asked"`
-	Shown   []byte    `json:"shown"`   // the certificate of its session, in DER
-	Request []byte    `json:"request"` // PKCS #10 in DER
-	// The answer: one of them, or neither as long as there is none.
-	Certificate []byte `json:"certificate,omitempty"` // in DER
-	Refused     string `json:"refused,omitempty"`
+	Name    string `json:"name"`    // common name
+	Shown   []byte `json:"shown"`   // the certificate of its session, in DER
+	Request []byte `json:"request"` // PKCS #10 in DER
 }
 
-func (o *order) answered() bool { return o.Certificate != nil || o.Refused != "" }
-
-func orderKey(name string) string { return orders + url.PathEscape(name) }
-
-func (o *order) put() (store.Put, error) {
-	value, err := store.Encode(orderVersion, o)
-	return store.Put{Key: orderKey(o.Name), Value: value}, err
-}
-
-func readOrder(e store.Entry) (*order, error) {
-	o := new(order)
-	if _, err := store.Decode(e, orderVersion, o); err != nil {
-		return nil, err
-	}
-	if orderKey(o.Name) != e.Key {
-		return nil, fmt.Errorf("record %s is that of %q", e.Key, o.Name)
-	}
-	return o, nil
+// issued is what came of an order.
+type issued struct {
+	Certificate []byte `json:"certificate"` // in DER
 }
 
 // parseAsked reads what a client sends when it is offered a renewal: REQUEST, and PKCS #10

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"culvert/operate/backend"
+	"culvert/operate/orders"
 	"culvert/operate/renewals"
 	"culvert/role/server"
 )
@@ -18,7 +19,7 @@ func renewing(r roles, o *server.Options, ready func(*server.Server)) (then func
 		return ready, nil, func() {}
 	}
 	ends = renewals.NewEndings(r.people, r.log)
-	desk := renewals.NewDesk(r.people, r.log)
+	desk := renewals.NewDesk(orders.NewAsker(r.people), r.log)
 	o.Certificates = desk.Ask
 	ctx, end := context.WithCancel(context.Background())
 	var begun sync.WaitGroup

@@ -32,14 +32,18 @@ const (
 type ClientInfo struct {
 	Name    string    `json:"name"`
 	State   string    `json:"state"`
-	Expires time.Time `json:"expires"` // when its newest certificate ends, but for one in Ready
-	Serials []string  `json:"serials"` // its certificates' serial numbers in hex, the newest first
+	From    time.Time `json:"from,omitzero"` // when its newest certificate begins, but for one in Ready; zero: not known
+	Expires time.Time `json:"expires"`       // when it ends
+	Serials []string  `json:"serials"`       // its certificates' serial numbers in hex, the newest first
 	// Ready is where its next profile waits to be handed over, of which the newest
 	// certificate is; "": nowhere. State and Expires are those of the one before then.
 	Ready string `json:"ready,omitempty"`
 
 	device bool // of a user
 }
+
+// IsDevice reports whether the client is a user's device.
+func (c ClientInfo) IsDevice() bool { return c.device }
 
 // Renew is the command that makes the client's new profile.
 func (c ClientInfo) Renew(dir string) string { return RenewCommand(dir, c.Name, c.device) }
@@ -115,7 +119,7 @@ func Client(dir, name string, now time.Time) (c ClientInfo, ok bool, err error) 
 func clientInfo(dir, name string, certs, trusted []*x509.Certificate, lists lists, waiting waiting, now time.Time) ClientInfo {
 	used, ready := waiting.inUse(name, certs)
 	newest := used[0]
-	c := ClientInfo{Name: name, State: StateOf(newest, lists.listed(newest.SerialNumber), now), Expires: newest.NotAfter, device: pki.IsDevice(newest)}
+	c := ClientInfo{Name: name, State: StateOf(newest, lists.listed(newest.SerialNumber), now), From: newest.NotBefore, Expires: newest.NotAfter, device: pki.IsDevice(newest)}
 	if ready != "" {
 		c.Ready = ReadyPath(dir, name)
 	}

@@ -17,6 +17,7 @@ import (
 // Lasting is what a server's directory has that ends one day unless it is renewed: its
 // certificates or its revocation list.
 type Lasting struct {
+	Kind string // server, list or web
 	What string // in words
 	Path string
 	// Command renews it where the authority's key is.
@@ -35,11 +36,11 @@ var ErrNoKey = errors.New("the authority's key cannot be used")
 func Lastings(dir string) []Lasting {
 	web, _ := WebFiles(dir)
 	return []Lasting{
-		{What: "the server's certificate", Path: filepath.Join(dir, serverCertFile), Command: "culvert renew --dir " + shell(dir),
+		{Kind: "server", What: "the server's certificate", Path: filepath.Join(dir, serverCertFile), Command: "culvert renew --dir " + shell(dir),
 			Term: func(time.Time) (pki.Term, error) { return serverTerm(dir) }, Prolong: func(now time.Time) error { return prolongServer(dir, now) }},
-		{What: "the revocation list", Path: listPlace(dir).path, Command: "culvert doctor --fix --dir " + shell(dir),
+		{Kind: "list", What: "the revocation list", Path: listPlace(dir).path, Command: "culvert doctor --fix --dir " + shell(dir),
 			Term: func(now time.Time) (pki.Term, error) { return listTerm(dir, now) }, Prolong: func(now time.Time) error { return prolongLists(dir, now) }},
-		{What: "the certificate of web pages", Path: web, Command: "culvert serve --dir " + shell(dir),
+		{Kind: "web", What: "the certificate of web pages", Path: web, Command: "culvert serve --dir " + shell(dir),
 			Term: func(time.Time) (pki.Term, error) { return webTerm(dir) }, Prolong: func(now time.Time) error { return prolongWeb(dir, now) }},
 	}
 }
