@@ -11,8 +11,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"culvert/config"
+	"culvert/internal/subsystem"
+	"culvert/operate/logs"
 	"culvert/operate/manage"
 	"culvert/operate/setup"
+	"culvert/operate/top"
 )
 
 // completer returns what a word of a command line may go on as, and what a shell adds to
@@ -45,6 +48,9 @@ var completers = map[string]completer{
 	"culvert revoke":         revocableNames,
 	"culvert status":         processNames,
 	"culvert health":         processNames,
+	"culvert top":            processNames,
+	"culvert logs":           processNames,
+	"culvert logs level":     levelWords,
 	"culvert disconnect":     processNames,
 	"culvert reconnect":      processNames,
 	"culvert doctor":         files("ovpn", "conf"),
@@ -63,6 +69,9 @@ var flagCompleters = map[string]completer{
 	"traffic":   firstWords("idle", "ping", "stream"),
 	"uplink":    anyFile,
 	"output":    anyFile,
+	"sort":      firstWords(top.Sorts...),
+	"level":     firstWords(logs.LevelNames()...),
+	"subsystem": firstWords(subsystem.Names()...),
 
 	"passphrase-file": anyFile,
 	"authority-cert":  anyFile,
@@ -106,6 +115,17 @@ func fitting(f completer) completer {
 		}
 		return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return !strings.HasPrefix(w, word) }), how
 	}
+}
+
+// levelWords completes a subsystem and a level.
+func levelWords(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	switch len(args) {
+	case 0:
+		return subsystem.Names(), cobra.ShellCompDirectiveNoFileComp
+	case 1:
+		return append(logs.LevelNames(), "default"), cobra.ShellCompDirectiveNoFileComp
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
 // files completes one argument with the names of files that end in one of these.

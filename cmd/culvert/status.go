@@ -2,26 +2,37 @@ package main
 
 import (
 	"encoding/json"
+	"io"
+	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"culvert/operate/backend"
+	"culvert/operate/top"
 )
 
 func statusCommand() *cobra.Command {
 	var r running
 	var asJSON, follow bool
+	var o top.Options
 	c := &cobra.Command{
 		Use:        "status [NAME]",
 		Example:    "  culvert status",
-		SuggestFor: []string{"list", "ls", "ps", "info", "show", "state", "log", "logs", "peers"},
+		SuggestFor: []string{"list", "ls", "ps", "info", "show", "state", "peers"},
 		Short:      "Show the peers and dropped packets of a running process",
 		Long: `Show what a running process is connected to, its peers, and the packets that it
-dropped. NAME is the process's, such as server-tun0, or that of its service, such as
+dropped. Peers come a line each: those who are connected first, and of them the last that
+was heard; --sort and --match choose. On a terminal, lines are as wide as that. NAME is the process's, such as server-tun0, or that of its service, such as
 office; it is needed where several run.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if !slices.Contains(top.Sorts, o.Sort) {
+				return misused("--sort %s: expected one of %s", o.Sort, strings.Join(top.Sorts, ", "))
+			}
 			if err := r.named(args); err != nil {
 				return err
 			}
@@ -37,7 +48,8 @@ office; it is needed where several run.`,
 				_, err := out.Write(text)
 				return err
 			}
-			status := func(s backend.Status) error { return print(s, s.Append(nil, time.Now())) }
+			o.Width = columns(out)
+			status := func(s backend.Status) error { return print(s, []byte(top.Text(&s, o, time.Now()))) }
 			if follow {
 				return client.Follow(c.Context(), status, func(e backend.Event) error { return print(e, e.Append(nil)) })
 			}
@@ -50,6 +62,18 @@ office; it is needed where several run.`,
 	}
 	c.Flags().BoolVar(&follow, "follow", false, "then show what happens, a line for each event, until Ctrl-C")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().StringVar(&o.Sort, "sort", top.Sorts[0], "which peers come first: "+strings.Join(top.Sorts, ", "))
+	c.Flags().StringVar(&o.Match, "match", "", "only peers with this in their name, user or addresses")
 	r.flags(c)
 	return c
+}
+
+// columns is how wide the terminal is that out is; 0: it is none.
+func columns(out io.Writer) int {
+	if f, ok := out.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return width
+		}
+	}
+	return 0
 }

@@ -1,16 +1,11 @@
 package backend
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
-	"culvert/internal/printable"
 	"culvert/session/wire"
 )
 
@@ -43,14 +38,6 @@ type Endings struct {
 	Ready int `json:"profiles_ready"`
 }
 
-// append appends a line, if there are any.
-func (e *Endings) append(b []byte) []byte {
-	if e == nil || e.In30 == 0 {
-		return b
-	}
-	return fmt.Appendf(b, "certificates that end: %d within 30 days, %d within 14, %d within 7; next profiles that wait to be handed over: %d (culvert authority show)\n", e.In30, e.In14, e.In7, e.Ready)
-}
-
 // Peer is one that is connected, or is connecting. Bytes are those of the data
 // channel, from and to the peer.
 type Peer struct {
@@ -75,43 +62,6 @@ type Peer struct {
 	Path    *Path        `json:"path,omitempty"` // nil: not measured yet, or there is nothing to measure
 }
 
-// append appends the peer as a line of text.
-func (p *Peer) append(b []byte, now time.Time) []byte {
-	b = fmt.Appendf(b, "  %s", printable.Name(p.Name))
-	if p.User != "" && p.User != p.Name {
-		b = fmt.Appendf(b, "  user %s", printable.Name(p.User))
-	}
-	b = fmt.Appendf(b, "  %s", p.Remote)
-	if p.Connecting {
-		b = append(b, "  connecting"...)
-	}
-	for _, a := range []netip.Addr{p.IPv4, p.IPv6} {
-		if a.IsValid() {
-			b = fmt.Appendf(b, "  %v", a)
-		}
-	}
-	b = fmt.Appendf(b, "  %d bytes in, %d out", p.BytesIn, p.BytesOut)
-	if p.Cipher != "" {
-		b = fmt.Appendf(b, "  %s", p.Cipher)
-	}
-	if !p.LastHeard.IsZero() {
-		b = fmt.Appendf(b, "  heard %v ago", max(0, now.Sub(p.LastHeard)).Round(time.Second))
-	}
-	if p.Path != nil {
-		b = fmt.Appendf(b, "  %v", p.Path)
-	}
-	if len(p.KeptFor) > 0 {
-		b = fmt.Appendf(b, "  kept for what is open from %v", p.KeptFor[0])
-		for _, a := range p.KeptFor[1:] {
-			b = fmt.Appendf(b, " and %v", a)
-		}
-	}
-	if p.PeerID != nil {
-		b = fmt.Appendf(b, "  peer-id %d", *p.PeerID)
-	}
-	return append(b, '\n')
-}
-
 // Chosen is what uses a client's tunnel alone, and what stays outside, in the words of
 // `route-only` and `route-except`.
 type Chosen struct {
@@ -121,25 +71,6 @@ type Chosen struct {
 	Addresses int `json:"addresses,omitempty"`
 	// Trouble is why the last ones could not be learned; "": they were.
 	Trouble string `json:"trouble,omitempty"`
-}
-
-func (c *Chosen) append(b []byte) []byte {
-	for _, side := range []struct {
-		word string
-		list []string
-	}{{"only", c.Only}, {"except", c.Except}} {
-		if len(side.list) > 0 {
-			b = fmt.Appendf(b, "%s: %s\n", side.word, strings.Join(side.list, ", "))
-		}
-	}
-	if c.Addresses > 0 || c.Trouble != "" {
-		b = fmt.Appendf(b, "addresses of chosen names: %d", c.Addresses)
-		if c.Trouble != "" {
-			b = fmt.Appendf(b, "; the last ones were not learned: %s", c.Trouble)
-		}
-		b = append(b, '\n')
-	}
-	return b
 }
 
 // connecting is how many of the peers are not in yet.
@@ -162,34 +93,4 @@ func (s *Status) Health() error {
 		return errors.New("not connected")
 	}
 	return fmt.Errorf("not connected: connecting to %s", s.Peers[0].Remote)
-}
-
-// Append appends the status as text, as it is at a time.
-func (s *Status) Append(b []byte, now time.Time) []byte {
-	b = fmt.Appendf(b, "%s on %s, up %v\n", s.Role, s.Adapter, now.Sub(s.Since).Round(time.Second))
-	n := s.connecting()
-	b = fmt.Appendf(b, "peers: %d", len(s.Peers)-n)
-	if n > 0 {
-		b = fmt.Appendf(b, ", and %d connecting", n)
-	}
-	b = append(b, '\n')
-	for _, p := range s.Peers {
-		b = p.append(b, now)
-	}
-	if s.Chosen != nil {
-		b = s.Chosen.append(b)
-	}
-	b = s.Endings.append(b)
-	if s.Marked > 0 {
-		b = fmt.Appendf(b, "marked for congestion (ECN): %d packets\n", s.Marked)
-	}
-	if len(s.Drops) == 0 {
-		return append(b, "dropped: nothing\n"...)
-	}
-	b = append(b, "dropped, in packets:\n"...)
-	reasons := slices.SortedFunc(maps.Keys(s.Drops), func(x, y string) int { return cmp.Compare(s.Drops[y], s.Drops[x]) })
-	for _, reason := range reasons {
-		b = fmt.Appendf(b, "%8d  %s\n", s.Drops[reason], reason)
-	}
-	return b
 }
