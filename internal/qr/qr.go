@@ -3,6 +3,7 @@ package qr
 
 import (
 	"fmt"
+	"image/color"
 	"strings"
 
 	"github.com/boombuler/barcode/qr"
@@ -55,4 +56,39 @@ func block(upper, lower bool) string {
 		return "▄"
 	}
 	return " "
+}
+
+// svgQuiet is the light around a code in a picture, as ISO/IEC 18004 wants it.
+const svgQuiet = 4
+
+// SVG returns the QR code of content as a picture, black on white whatever is behind it: a
+// unit of its view for each module, and no script, style or reference.
+func SVG(content string) (string, error) {
+	code, err := qr.Encode(content, qr.M, qr.Auto)
+	if err != nil {
+		return "", fmt.Errorf("a QR code of %d bytes: %w", len(content), err)
+	}
+	size := code.Bounds().Dx()
+	var b strings.Builder
+	whole := size + 2*svgQuiet
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %[1]d" width="%d" height="%[2]d" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%[1]dv%[1]dH0z"/><path fill="#000" d="`, whole, whole*6)
+	for y := range size {
+		for x := 0; x < size; x++ {
+			n := 0
+			for x+n < size && darkAt(code.At(x+n, y)) {
+				n++
+			}
+			if n > 0 {
+				fmt.Fprintf(&b, "M%d %dh%dv1h-%[3]dz", x+svgQuiet, y+svgQuiet, n)
+				x += n
+			}
+		}
+	}
+	b.WriteString(`"/></svg>`)
+	return b.String(), nil
+}
+
+func darkAt(c color.Color) bool {
+	r, _, _, _ := c.RGBA()
+	return r == 0
 }
