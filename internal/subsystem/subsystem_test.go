@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -198,5 +199,18 @@ func TestAttr(t *testing.T) {
 	}
 	if n, ok := Named(slog.String(Key, "web")); ok {
 		t.Error("a stranger's attribute: ", n)
+	}
+}
+
+// TestPageHasAll: the page for people has each subsystem, in the words of the table.
+func TestPageHasAll(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "docs/logs.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range All() {
+		if row := "| `" + string(s.Name) + "` | " + s.What + " |\n"; !strings.Contains(string(page), row) {
+			t.Errorf("docs/logs.md has no row %s", row)
+		}
 	}
 }
