@@ -142,7 +142,7 @@ deps: ## the programs that tests run, on Debian
 KILLS ?= 1000
 
 soak: ## what takes long: a thousand kill -9 of programs and servers that write to the store
-	CULVERT_KILLS=$(KILLS) $(GO) test -vet=off -count=1 -timeout 60m -v -run TestKilled ./store/bolt ./operate/people
+	CULVERT_KILLS=$(KILLS) $(GO) test -vet=off -count=1 -timeout 60m -v -run TestKilled ./store/bolt ./operate/people ./operate/history
 
 clean: ## what was built
 	rm -rf bin lab/interop/out

@@ -3,6 +3,7 @@ package accounting
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -103,7 +104,7 @@ func (r *RADIUS) forget() {
 			break
 		}
 	}
-	r.waiting = append(r.waiting[:at:at], r.waiting[at+1:]...)
+	r.waiting = slices.Delete(r.waiting, at, at+1)
 	if r.lost++; r.lost%1000 == 1 {
 		r.log.Warn("RADIUS servers have not answered for so long that accounts are forgotten", "forgotten", r.lost)
 	}
