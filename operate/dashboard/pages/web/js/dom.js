@@ -47,11 +47,11 @@ const harmless = /[\u200c\u200d\u00ad]/;
 
 // said is text that a stranger chose: set apart from the direction of what is around it,
 // with what would be invisible shown by its number. What is longer than most is cut;
-// the whole is in the title.
-export function said(text, most = 120) {
+// the whole is in the title. An address (kind whole) is broken only where it has to be.
+export function said(text, most = 120, kind = 'said') {
   const whole = String(text ?? '');
   const cut = whole.length > most;
-  const bdi = h('bdi', { class: 'said', title: cut ? visible(whole.slice(0, 2000)) : null });
+  const bdi = h('bdi', { class: kind, title: cut ? visible(whole.slice(0, 2000)) : null });
   const shown = cut ? Array.from(whole.slice(0, most)).join('') : whole;
   let at = 0;
   for (const found of shown.matchAll(odd)) {

@@ -5,14 +5,14 @@ import { t, known } from './text.js';
 
 const order = ['problem', 'warning', 'note'];
 
-// findings draws a report: { results: [{ findings }] } or { findings }.
+// findings draws a report: { checks: [{ about, outcome, why, findings }] }.
 export function findings(report) {
-  const all = (report.results || []).flatMap((r) => r.findings || []).concat(report.findings || []);
-  const unknown = (report.results || []).filter((r) => r.outcome === 'unknown' || r.outcome === 'failed');
+  const all = (report.checks || []).flatMap((c) => c.findings || []);
+  const unknown = (report.checks || []).filter((c) => c.outcome === 'unknown');
   if (all.length === 0 && unknown.length === 0) return h('p', { class: 'well' }, t('health.well'));
   all.sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
   return h('ul', { class: 'findings' }, all.map(one),
-    unknown.map((r) => h('li', {}, h('p', {}, said(t('health.unknown', { about: r.about || r.check }), 300)), r.why ? h('p', { class: 'hint' }, said(r.why, 500)) : null)));
+    unknown.map((r) => h('li', {}, h('p', {}, said(t('health.unknown', { about: r.about || r.name }), 300)), r.why ? h('p', { class: 'hint' }, said(r.why, 500)) : null)));
 }
 
 function one(f) {

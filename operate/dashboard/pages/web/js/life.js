@@ -18,7 +18,20 @@ export function stages(list) {
   }));
 }
 
-// between makes stages of events that have none: the time from each to the next, until it is up.
+const parts = ['answer', 'tls', 'keys', 'decision', 'push', 'up'];
+
+// ofHandshake makes stages of the times when each ended, of which some may not be set.
+export function ofHandshake(handshake) {
+  let before = date(handshake.began);
+  return parts.filter((p) => date(handshake[p])).map((name) => {
+    const seconds = Math.max(0, (date(handshake[name]) - before) / 1000);
+    before = date(handshake[name]);
+    return { name, seconds };
+  });
+}
+
+// between makes stages of events that say nothing of their handshake: the time from each to the
+// next, until it is up.
 export function between(life) {
   const up = life.findIndex((e) => e.event === 'up');
   const steps = life.slice(0, up + 1).filter((e) => date(e.time));
@@ -27,6 +40,7 @@ export function between(life) {
 
 // events draws events as a list, the first one first.
 export function events(list) {
+  list = list.map((e) => (e.what ? { ...e, event: e.what, reason: e.text } : e)); // as the history has them
   return h('ol', { class: 'life' }, list.map((e) => h('li', { class: 'event-' + kind(e.event) },
     h('time', { datetime: e.time, title: time(e.time) }, clock(e.time)), ' ',
     h('div', {}, h('strong', {}, known('event.' + e.event) ? t('event.' + e.event) : said(e.event, 40)), details(e)))));

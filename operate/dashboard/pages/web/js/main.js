@@ -19,20 +19,20 @@ import * as account from './pages/account.js';
 import * as signin from './pages/signin.js';
 
 // The pages: the first part of the address, what shows it, and what of the process it needs
-// (one of the process's features, or none). Those with a parent have no entry of their own.
+// (one of some of the process's features, or nothing). Those with a parent have no entry of their own.
 const pages = [
   { name: 'now', page: now },
-  { name: 'people', page: people, needs: 'store' },
-  { name: 'person', page: person, needs: 'store', parent: 'people' },
-  { name: 'groups', page: groups, needs: 'store', parent: 'people' },
-  { name: 'policy', page: policy, needs: 'policy' },
+  { name: 'people', page: people, needs: ['users', 'store'] },
+  { name: 'person', page: person, needs: ['users', 'store'], parent: 'people' },
+  { name: 'groups', page: groups, needs: ['groups', 'store'], parent: 'people' },
+  { name: 'policy', page: policy, needs: ['policy'] },
   { name: 'session', page: session, parent: 'now' },
-  { name: 'history', page: history, needs: 'history' },
-  { name: 'past', page: session, needs: 'history', parent: 'history' },
-  { name: 'certificates', page: certificates, needs: 'store' },
+  { name: 'history', page: history, needs: ['history'] },
+  { name: 'past', page: session, needs: ['history'], parent: 'history' },
+  { name: 'certificates', page: certificates, needs: ['certificates', 'store'] },
   { name: 'servers', page: servers },
-  { name: 'settings', page: settings },
-  { name: 'logs', page: logs, needs: 'logs' },
+  { name: 'settings', page: settings, needs: ['configuration'] },
+  { name: 'logs', page: logs, needs: ['logs'] },
   { name: 'account', page: account, parent: 'account' },
 ];
 
@@ -46,8 +46,8 @@ function can(scope) {
   return scopes.indexOf(process?.me?.scope) >= scopes.indexOf(scope);
 }
 
-function has(feature) {
-  return !feature || (process?.features || []).includes(feature);
+function has(features) {
+  return !features || features.some((f) => (process?.features || []).includes(f));
 }
 
 function available() {

@@ -36,9 +36,14 @@ export function make(options) {
     more.hidden = found.length <= state.most;
     nothing.hidden = found.length > 0;
     if (found.length === 0) fill(nothing, state.rows.length === 0 ? empty : h('p', {}, t('table.none')));
-    say(count, search && state.rows.length > 0 ? t('table.count', { n: shown.length, found: found.length, count: found.length, all: state.rows.length }) : '');
+    say(count, search && state.rows.length > 0 ? counted(shown.length, found.length, state.rows.length) : '');
   }
   return { element, set(list) { state.rows = list; draw(); } };
+}
+
+function counted(n, found, all) {
+  if (n < found) return t('table.count.first', { n, found });
+  return found < all ? t('table.count.found', { found, all }) : t('table.count', { all });
 }
 
 function searchBox(caption, state, draw) {
@@ -50,7 +55,7 @@ function searchBox(caption, state, draw) {
 
 function head(column, state, draw) {
   const attributes = { scope: 'col', role: 'columnheader', class: column.number ? 'number' : null };
-  if (!column.order) return { element: h('th', attributes, column.label), mark() {} };
+  if (!column.order) return { element: h('th', attributes, column.label || h('span', { class: 'unseen' }, t('table.actions'))), mark() {} };
   const arrow = h('span', { class: 'arrow', 'aria-hidden': 'true' });
   const element = h('th', attributes, h('button', {
     type: 'button', class: 'sort', on: {

@@ -16,15 +16,12 @@ const places = {
 
 const stations = ['link', 'open', 'route', 'queue', 'seal', 'send'];
 
-// draw is the way as a list, whose order is the way's. drops are counts by reason. said by the server
-// ({ drops: [{ reason, stop, packets }] }), the places are the server's.
-export function draw(drops, server) {
+// draw is the way as a list, whose order is the way's. drops are counts by reason.
+export function draw(drops) {
   const at = Object.fromEntries(stations.map((s) => [s, []]));
-  const stops = Object.fromEntries((server?.drops || []).filter((d) => d.stop).map((d) => [d.reason, d.stop]));
   for (const [reason, count] of Object.entries(drops)) {
     if (!count) continue;
-    const stop = at[stops[reason]] ? stops[reason] : places[reason] || 'send';
-    at[stop].push([reason, count]);
+    at[places[reason] || 'send'].push([reason, count]);
   }
   return h('ol', { class: 'way' }, stations.map((s) => {
     const total = at[s].reduce((sum, [, n]) => sum + n, 0);

@@ -27,35 +27,33 @@ function whoHad(signal) {
 }
 
 function link(s) {
-  return h('a', { href: '#/past/' + part(s.id) }, said(s.name || t('peer.unnamed'), 60));
-}
-
-function until(s) {
-  return s.until || s.left || s.ended;
+  return h('a', { href: '#/past/' + part(s.id) }, said(s.device || t('peer.unnamed'), 60));
 }
 
 function period(s) {
-  return time(s.since) + ' – ' + (until(s) ? time(until(s)) : t('history.still'));
+  return time(s.begin) + ' – ' + (s.end ? time(s.end) : t('history.still'));
 }
 
 function days(signal) {
   const by = field('history.by', { element: 'select', children: ['total', 'user', 'device'].map((v) => h('option', { value: v }, t('history.by.' + v))) });
   const list = table.make({
-    caption: t('history.days'), sort: 'day', reverse: true, rowKey: (d) => d.day + '\n' + (d.name || ''), search: (d) => `${d.day} ${d.name || ''}`,
+    caption: t('history.days'), sort: 'day', reverse: true, rowKey: (d) => d.day + '\n' + (d.name || '') + (d.hidden ? '\n' : ''), search: (d) => `${d.day} ${d.name || ''}`,
     columns: [
       { key: 'day', label: t('history.day'), order: (d) => d.day, show: (d) => h('time', { datetime: d.day }, day(d.day)) },
       { key: 'name', label: t('history.name'), order: (d) => d.name || '', show: (d) => (d.name ? said(d.name, 60) : t('history.all')) },
       { key: 'sessions', label: t('history.count'), number: true, order: (d) => d.sessions, show: (d) => number(d.sessions || 0) },
       { key: 'time', label: t('session.lasted'), number: true, order: (d) => d.seconds || 0, show: (d) => (d.seconds ? span(d.seconds) : '') },
       { key: 'in', label: t('received'), number: true, order: (d) => d.bytes_in, show: (d) => bytes(d.bytes_in) },
-      { key: 'out', label: t('sent'), number: true, order: (d) => d.bytes_out, show: (d) => [bytes(d.bytes_out), amount(d, most)] },
+      { key: 'out', label: t('sent'), number: true, order: (d) => d.bytes_out, show: (d) => bytes(d.bytes_out) },
+      { key: 'bar', label: t('history.traffic'), show: (d) => amount(d, most) },
     ],
     empty: h('p', {}, t('history.empty')),
   });
+  list.element.classList.add('timeline');
   let most = 1;
   const load = async () => {
     const answer = await get('/v1/history/days' + query({ by: by.input.value }), signal);
-    const rows = answer.days || [];
+    const rows = answer.totals || [];
     most = Math.max(1, ...rows.map((d) => (d.bytes_in || 0) + (d.bytes_out || 0)));
     list.set(rows);
   };
@@ -67,8 +65,8 @@ function days(signal) {
 // amount is a bar as long as a day's bytes are beside the most.
 function amount(d, most) {
   const part = ((d.bytes_in || 0) + (d.bytes_out || 0)) / most * 100;
-  return h('svg', { class: 'bar', 'aria-hidden': 'true', width: '100%', height: 4 }, h('rect', { class: 'track', x: 0, y: 1, width: '100%', height: 2 }),
-    h('rect', { class: 'part', x: 100 - part + '%', y: 0, width: part + '%', height: 4, rx: 1 }));
+  return h('svg', { class: 'bar', 'aria-hidden': 'true', width: '100%', height: 10 }, h('rect', { class: 'track', x: 0, y: 4, width: '100%', height: 2 }),
+    h('rect', { class: 'part', x: 0, y: 0, width: part + '%', height: 10, rx: 2 }));
 }
 
 function sessions(signal) {
@@ -78,14 +76,14 @@ function sessions(signal) {
   const list = table.make({
     caption: t('history.sessions'), sort: 'since', reverse: true, rowKey: (s) => String(s.id),
     columns: [
-      { key: 'name', label: t('peer.name'), order: (s) => s.name || '', show: (s) => [link(s), s.user && s.user !== s.name ? h('div', { class: 'minor' }, said(s.user, 60)) : null] },
-      { key: 'remote', label: t('peer.from'), order: (s) => s.remote || '', show: (s) => said(s.remote || '', 60) },
+      { key: 'name', label: t('peer.name'), order: (s) => s.device || '', show: (s) => [link(s), s.user && s.user !== s.device ? h('div', { class: 'minor' }, said(s.user, 60)) : null] },
+      { key: 'remote', label: t('peer.from'), order: (s) => s.remote || '', show: (s) => said(s.remote || '', 60, 'whole') },
       { key: 'inside', label: t('peer.inside'), show: (s) => [s.ipv4, s.ipv6].filter(Boolean).map((a) => h('div', { class: 'code' }, a)) },
-      { key: 'since', label: t('peer.since'), order: (s) => s.since || '', show: (s) => time(s.since) },
-      { key: 'lasted', label: t('session.lasted'), number: true, show: (s) => (until(s) ? span((date(until(s)) - date(s.since)) / 1000) : t('history.still')) },
+      { key: 'since', label: t('peer.since'), order: (s) => s.begin || '', show: (s) => time(s.begin) },
+      { key: 'lasted', label: t('session.lasted'), number: true, show: (s) => (s.end ? span((date(s.end) - date(s.begin)) / 1000) : t('history.still')) },
       { key: 'in', label: t('received'), number: true, order: (s) => s.bytes_in, show: (s) => bytes(s.bytes_in) },
       { key: 'out', label: t('sent'), number: true, order: (s) => s.bytes_out, show: (s) => bytes(s.bytes_out) },
-      { key: 'why', label: t('session.why'), show: (s) => said(s.reason || '', 80) },
+      { key: 'why', label: t('session.why'), show: (s) => said(s.why || '', 80) },
     ],
     empty: h('div', {}, h('p', {}, t('history.empty')), h('p', {}, t('history.empty.next'))),
   });

@@ -34,10 +34,9 @@ export async function show(content, { signal, can }) {
   if (can('operate')) content.append(change(all, signal));
 }
 
-// pairs are subsystems with their levels.
+// pairs are subsystems with their levels, and what they are about.
 function pairs(answer) {
-  const list = answer.subsystems || answer.levels || [];
-  return Array.isArray(list) ? list.map((s) => [s.name || s.subsystem, s.level]) : Object.entries(list);
+  return (answer.levels || []).map((s) => [s.subsystem, s.level, s.about]);
 }
 
 // Follower shows lines as they come.
@@ -51,12 +50,11 @@ class Follower {
     this.stop();
     fill(this.lines);
     fill(this.state, t('logs.waiting'));
-    this.source = new EventSource('/v1/logs' + query({ ...this.filter(), follow: 'true' }));
+    this.source = new EventSource('/v1/logs' + query(this.filter()));
     this.source.onopen = () => fill(this.state, t('logs.live'));
     this.source.onerror = () => fill(this.state, t('connection.lost'));
     const take = (e) => this.add(e);
-    this.source.onmessage = take;
-    for (const name of ['line', 'log', 'missed']) this.source.addEventListener(name, take);
+    for (const name of ['line', 'missed']) this.source.addEventListener(name, take);
   }
 
   stop() { this.source?.close(); }
@@ -79,20 +77,20 @@ class Follower {
 
 function one(line) {
   const level = String(line.level || '').toLowerCase();
-  const attributes = line.attrs || line.fields || line.attributes;
-  const words = Array.isArray(attributes) ? attributes.map((a) => `${a.key ?? a.name}=${a.value}`) : Object.entries(attributes || {}).map(([k, v]) => `${k}=${typeof v === 'object' ? JSON.stringify(v) : v}`);
+  const words = Object.entries(line.attributes || {}).map(([k, v]) => `${k}=${typeof v === 'object' ? JSON.stringify(v) : v}`);
+  if (line.client) words.unshift('client=' + line.client);
   return h('li', { class: levels.includes(level) ? 'level-' + level : null },
     h('time', { datetime: line.time, title: time(line.time) }, clock(line.time)), ' ',
     h('span', { class: 'level' }, level), ' ', line.subsystem ? h('span', { class: 'minor' }, said(line.subsystem, 30)) : null, ' ',
-    said(line.message || line.msg || line.text || '', 2000), words.length ? h('span', { class: 'minor' }, ' ', said(words.join(' '), 2000)) : null);
+    said(line.message || '', 2000), words.length ? h('span', { class: 'minor' }, ' ', said(words.join(' '), 2000)) : null);
 }
 
 function change(all, signal) {
   const faults = h('div', {});
-  return section('logs.levels', { class: 'card' }, h('p', { class: 'hint' }, t('logs.levels.hint')), faults, h('div', { class: 'inline' }, all.map(([name, level]) => {
+  return section('logs.levels', { class: 'card' }, h('p', { class: 'hint' }, t('logs.levels.hint')), faults, h('div', { class: 'inline' }, all.map(([name, level, what]) => {
     const label = id('level');
     return h('div', { class: 'field' }, h('label', { for: label }, said(name, 40)), h('select', {
-      id: label, on: {
+      id: label, title: what, on: {
         change: async (e) => {
           fill(faults);
           try {

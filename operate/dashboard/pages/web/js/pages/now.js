@@ -16,7 +16,7 @@ export async function show(content, about) {
   const { signal, process, can, has } = about;
   const client = process.role !== 'server';
   const figures = h('dl', { class: 'figures' });
-  const health = has('store') ? section('now.health', { class: 'card' }) : null;
+  const health = has(['health', 'store']) ? section('now.health', { class: 'card' }) : null;
   const steering = client && process.role === 'client' && can('operate') ? steer(signal) : null;
   const graph = chart.make({
     caption: t('now.rates'), signal, format: rate,
@@ -33,12 +33,12 @@ export async function show(content, about) {
     speeds.take(status.peers);
     showFigures(figures, status, process);
     list.set((status.peers || []).map((p) => ({ ...p, ...speeds.of(p) })));
-    fill(drops, way.draw(status.drops || {}, await stops(signal)));
+    fill(drops, way.draw(status.drops || {}));
     return status;
   };
   const soon = every(refresh, (s) => ((s?.peers || []).length > 300 ? 10000 : 2000), signal, content);
   await soon.first;
-  read((e) => { if (!['missed'].includes(e.event) || e.count === 0) soon.now(); }, signal);
+  read(() => soon.now(), signal);
   every(async () => {
     const r = await get('/v1/rates', signal);
     graph.set({ step: r.step, until: r.until, values: { bytes_in: perSecond(r.bytes_in, r.step), bytes_out: perSecond(r.bytes_out, r.step) } });
@@ -48,16 +48,6 @@ export async function show(content, about) {
 
 function perSecond(values, step) {
   return (values || []).map((v) => v / (step || 1));
-}
-
-// stops is at which stop which reasons count, as the server says it; empty where it does not.
-async function stops(signal) {
-  try {
-    return await get('/v1/drops', signal);
-  } catch (fault) {
-    if (signal.aborted) throw fault;
-    return null;
-  }
 }
 
 function showFigures(box, status, process) {
@@ -107,7 +97,7 @@ function sessions(client, steering, process) {
   const columns = [
     { key: 'name', label: t('peer.name'), order: (p) => p.name || '', text: (p) => `${p.name}\n${p.connecting}\n${p.number}`, show: (p) => [h('a', { href: '#/session/' + part(p.number) }, said(p.name || t('peer.unnamed'), 60)), p.connecting ? [' ', h('span', { class: 'tag' }, t('state.connecting'))] : null] },
     { key: 'user', label: t('peer.user'), order: (p) => p.user || '', text: (p) => p.user || '', show: (p) => (p.user ? said(p.user, 60) : '') },
-    { key: 'remote', label: t('peer.from'), order: (p) => p.remote || '', text: (p) => p.remote || '', show: (p) => said(p.remote, 60) },
+    { key: 'remote', label: t('peer.from'), order: (p) => p.remote || '', text: (p) => p.remote || '', show: (p) => said(p.remote, 60, 'whole') },
     { key: 'ip', label: t('peer.inside'), order: (p) => p.ipv4 || p.ipv6 || '', text: (p) => `${p.ipv4 || ''} ${p.ipv6 || ''}`, show: (p) => [p.ipv4, p.ipv6].filter(Boolean).map((a) => h('div', { class: 'code' }, a)) },
     { key: 'since', label: t('peer.since'), order: (p) => p.since || '', text: (p) => (p.since ? ago(p.since) : ''), show: (p) => (p.since ? h('time', { datetime: p.since, title: time(p.since) }, ago(p.since)) : '') },
     { key: 'up', label: t('received'), number: true, order: (p) => p.up, text: (p) => rate(p.up) + '\n' + bytes(p.bytes_in), show: (p) => [rate(p.up), h('div', { class: 'minor' }, bytes(p.bytes_in))] },
@@ -120,7 +110,7 @@ function sessions(client, steering, process) {
     caption: t(client ? 'now.peers' : 'now.sessions'), columns, rowKey: (p) => String(p.number), sort: 'name',
     search: client ? null : (p) => [p.name, p.user, p.remote, p.ipv4, p.ipv6, p.cipher].filter(Boolean).join(' '),
     empty: h('div', {}, h('p', {}, t(client ? 'now.peers.empty' : 'now.sessions.empty')),
-      client ? null : (process.features || []).includes('store') ? h('p', {}, h('a', { href: '#/people' }, t('now.sessions.empty.next'))) : null),
+      client ? null : (process.features || []).some((f) => f === 'users' || f === 'store') ? h('p', {}, h('a', { href: '#/people' }, t('now.sessions.empty.next'))) : null),
   });
 }
 

@@ -96,9 +96,7 @@ function devices(u, may, again) {
 }
 
 function usage(d) {
-  const list = d.usage?.counts || d.usage?.total || [];
-  const sum = typeof d.usage?.bytes === 'number' ? d.usage.bytes : Array.isArray(list) ? list[0]?.bytes : undefined;
-  return sum === undefined ? '' : bytes(sum);
+  return d.usage ? bytes((d.usage.bytes_in || 0) + (d.usage.bytes_out || 0)) : '';
 }
 
 function deviceActions(d, again) {

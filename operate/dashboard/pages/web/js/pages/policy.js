@@ -14,7 +14,7 @@ export async function show(content, { signal }) {
   }
   const lines = listing(text);
   content.append(tester(lines), section('policy.text', { class: 'card' }, policy.file ? h('p', { class: 'hint code' }, said(policy.file, 300)) : null,
-    h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('policy.text') }, lines.element)));
+    h('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t('policy.lines') }, lines.element)));
 }
 
 // listing is a text with the numbers of its lines.

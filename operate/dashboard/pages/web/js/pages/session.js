@@ -25,17 +25,18 @@ export async function show(content, about) {
   let drawn = '';
   const load = async () => {
     const answer = await get(path, signal);
-    const session = answer.session || answer;
-    const list = answer.life || session.life || [];
+    const session = past ? asNow(answer.session) : answer.session;
+    const list = answer.life || [];
     const title = session.name || list.find((e) => e.name)?.name || t('peer.unnamed');
     about.titled(t('nav.session') + ' ' + visible(title).slice(0, 60), t('nav.session'), ' ', said(title, 60));
     fill(facts, describe(session, list));
-    const text = JSON.stringify([list.length, session.stages]);
+    const text = JSON.stringify(list);
     if (text === drawn) return;
     drawn = text;
-    const found = session.stages || list.find((e) => e.stages)?.stages;
-    const steps = found ? found.map(stage) : life.between(list);
-    fill(stages, steps.length ? life.stages(steps) : h('p', { class: 'hint' }, t('session.handshake.none')));
+    const first = list.filter((e) => e.handshake && e.event !== 'renewed' && e.what !== 'renewed').at(-1)?.handshake;
+    const steps = first ? life.ofHandshake(first) : life.between(list);
+    fill(stages, steps.length ? life.stages(steps) : h('p', { class: 'hint' }, t('session.handshake.none')),
+      first?.outcome && first.outcome !== 'completed' ? h('p', { class: 'problem' }, t('session.handshake.ended', { outcome: first.outcome, by: first.by || '' })) : null);
     fill(events, list.length ? life.events(list) : h('p', { class: 'hint' }, t('session.life.none')));
   };
   if (past) { await load(); return; }
@@ -45,9 +46,9 @@ export async function show(content, about) {
   read((e) => { if (e.number === undefined || String(e.number) === which) soon.now(); }, signal);
 }
 
-// stage is a stage of the server's, whose time is in seconds.
-function stage(s) {
-  return { name: s.name || s.stage, seconds: s.seconds ?? s.took ?? 0 };
+// asNow is a session of the history in the words of one that goes on.
+function asNow(s) {
+  return { ...s, name: s.device, since: s.begin, until: s.end, reason: s.why };
 }
 
 function describe(s, list) {
@@ -55,14 +56,13 @@ function describe(s, list) {
   const rows = [
     ['peer.user', s.user], ['peer.from', s.remote], ['peer.inside', [s.ipv4, s.ipv6].filter(Boolean).join(', ')],
     ['peer.since', s.since && date(s.since) ? `${time(s.since)} (${ago(s.since)})` : ''],
-    ['session.until', s.until || s.left ? time(s.until || s.left) : ''],
-    ['session.lasted', s.since && (s.until || s.left) ? span((date(s.until || s.left) - date(s.since)) / 1000) : ''],
+    ['session.until', s.until ? time(s.until) : ''],
+    ['session.lasted', s.since && s.until ? span((date(s.until) - date(s.since)) / 1000) : ''],
     ['received', s.bytes_in === undefined ? '' : bytes(s.bytes_in)], ['sent', s.bytes_out === undefined ? '' : bytes(s.bytes_out)],
     ['session.cipher', s.cipher], ['session.tls', s.tls || list.find((e) => e.tls)?.tls], ['session.agent', s.agent || list.find((e) => e.agent)?.agent],
     ['session.serial', s.serial], ['session.heard', s.last_heard && ago(s.last_heard)],
     ['session.path', s.path?.measured ? t('session.path.bytes', { n: number(s.path.bytes) }) : ''],
     ['session.why', s.reason || left?.reason],
-    ['session.drops', s.drops ? Object.entries(s.drops).filter(([, n]) => n).map(([r, n]) => `${r}: ${number(n)}`).join(', ') : ''],
   ].filter(([, v]) => v);
   return rows.map(([key, v]) => h('div', {}, h('dt', {}, t(key)), h('dd', {}, said(v, 400))));
 }

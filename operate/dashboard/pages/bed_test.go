@@ -1,0 +1,242 @@
+//go:build interop
+
+package pages
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"culvert/operate/dashboard/pages/browsertest"
+)
+
+var from = flag.String("from", "", "a `folder` to take the pages from, instead of those built in")
+
+// policy is the Content-Security-Policy of the bed, as strict as the dashboard's.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// bed is a server that has the pages, and answers that tests give it.
+type bed struct {
+	*httptest.Server
+	mu      sync.Mutex
+	answers map[string]json.RawMessage // of GET, by path
+	asked   []string                   // METHOD PATH BODY of what changes something
+	resumed []string                   // ids after which streams were asked for
+	streams map[chan string]bool
+	second  int // of the rates
+	out     bool
+}
+
+// newBed returns a bed with the answers of a file of testdata.
+func newBed(t *testing.T, file string) *bed {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bed{streams: make(map[chan string]bool)}
+	if err := json.Unmarshal([]byte(dated(string(text))), &b.answers); err != nil {
+		t.Fatal(err)
+	}
+	b.Server = httptest.NewServer(b)
+	t.Cleanup(func() { b.cut(); b.Server.CloseClientConnections(); b.Close() })
+	return b
+}
+
+// dated replaces times such as "@-17m" by those that are as far from now.
+func dated(text string) string {
+	return regexp.MustCompile(`"@(-?[\d.]+)([smhd])"`).ReplaceAllStringFunc(text, func(found string) string {
+		unit := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}[found[len(found)-2]]
+		var n float64
+		fmt.Sscanf(found[2:len(found)-2], "%g", &n)
+		return `"` + time.Now().Add(time.Duration(n*float64(unit))).UTC().Format(time.RFC3339Nano) + `"`
+	})
+}
+
+func (b *bed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Security-Policy", policy)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	path := r.URL.Path
+	switch {
+	case path == "/v1/events" || path == "/v1/logs":
+		b.stream(w, r)
+	case strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/auth/"):
+		b.answer(w, r)
+	default:
+		var files fs.FS = FS()
+		if *from != "" {
+			files = os.DirFS(*from)
+		}
+		http.FileServerFS(files).ServeHTTP(w, r)
+	}
+}
+
+func (b *bed) answer(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	if b.out && strings.HasPrefix(r.URL.Path, "/v1/") {
+		fault(w, 401, "sign-in", "nobody is signed in", "sign in")
+		return
+	}
+	if r.Method != http.MethodGet {
+		b.asked = append(b.asked, strings.TrimSpace(r.Method+" "+r.URL.Path+" "+string(body)))
+	}
+	if r.URL.Path == "/auth/code" {
+		b.out = false
+	}
+	answer, known := b.answers[r.Method+" "+r.URL.Path]
+	if !known && r.Method == http.MethodGet {
+		answer, known = b.answers[r.URL.Path]
+	}
+	switch {
+	case r.Method == http.MethodPost && r.URL.Path == "/auth/out":
+		b.out = true
+		w.WriteHeader(http.StatusNoContent)
+	case r.URL.Path == "/v1/rates":
+		b.second++
+		fmt.Fprint(w, b.rates())
+	case known && strings.HasPrefix(string(answer), `{"status"`):
+		w.WriteHeader(http.StatusConflict)
+		w.Write(answer)
+	case known:
+		w.Write(answer)
+	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v1/users/"):
+		b.oneOf(w, strings.TrimPrefix(r.URL.Path, "/v1/users/"))
+	case r.Method == http.MethodGet:
+		fault(w, 404, "not-found", "there is no "+r.URL.Path, "")
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func fault(w http.ResponseWriter, status int, code, detail, mend string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]any{"status": status, "code": code, "detail": detail, "mend": mend})
+}
+
+// oneOf answers with a user of the list.
+func (b *bed) oneOf(w http.ResponseWriter, name string) {
+	var all struct{ Users []map[string]any }
+	json.Unmarshal(b.answers["/v1/users"], &all)
+	for _, u := range all.Users {
+		if u["name"] == name {
+			json.NewEncoder(w).Encode(u)
+			return
+		}
+	}
+	fault(w, 404, "not-found", "there is no user "+name, "")
+}
+
+// rates are 15 minutes of values that differ from second to second.
+func (b *bed) rates() string {
+	var in, out []string
+	for i := range 900 {
+		in = append(in, fmt.Sprint((i+b.second)%60*100_000))
+		out = append(out, fmt.Sprint((i+b.second)%120*70_000))
+	}
+	return fmt.Sprintf(`{"step":1,"until":%q,"bytes_in":[%s],"bytes_out":[%s],"sessions":[]}`, time.Now().UTC().Format(time.RFC3339), strings.Join(in, ","), strings.Join(out, ","))
+}
+
+// stream answers with server-sent events.
+func (b *bed) stream(w http.ResponseWriter, r *http.Request) {
+	c := make(chan string, 100)
+	b.mu.Lock()
+	if r.URL.Path == "/v1/logs" {
+		for i, level := range []string{"info", "warn", "error", "debug"} {
+			c <- fmt.Sprintf("event: line\ndata: {\"time\":%q,\"level\":%q,\"subsystem\":\"server\",\"message\":\"line %d of a client\",\"attributes\":{\"name\":\"<b>x</b>\\u202e%s\"}}\n\n", time.Now().Format(time.RFC3339), level, i, strings.Repeat("w", 300))
+		}
+	} else {
+		b.resumed = append(b.resumed, r.Header.Get("Last-Event-ID"))
+		b.streams[c] = true
+	}
+	b.mu.Unlock()
+	w.Header().Set("Content-Type", "text/event-stream")
+	flush := http.NewResponseController(w)
+	flush.Flush()
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case message, more := <-c:
+			if !more {
+				return
+			}
+			io.WriteString(w, message)
+			flush.Flush()
+		}
+	}
+}
+
+// send sends an event to all who read.
+func (b *bed) send(id int, event, data string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for c := range b.streams {
+		c <- fmt.Sprintf("id: %d\nevent: %s\ndata: %s\n\n", id, event, data)
+	}
+}
+
+// cut ends all streams.
+func (b *bed) cut() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for c := range b.streams {
+		close(c)
+		delete(b.streams, c)
+	}
+}
+
+// set changes an answer.
+func (b *bed) set(path, answer string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.answers[path] = json.RawMessage(answer)
+}
+
+// wasAsked reports whether something was asked for.
+func (b *bed) wasAsked(what string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, asked := range b.asked {
+		if asked == what {
+			return true
+		}
+	}
+	return false
+}
+
+// wantAsked waits until something was asked for.
+func (b *bed) wantAsked(t *testing.T, what string) {
+	t.Helper()
+	for deadline := time.Now().Add(browsertest.Patience); !b.wasAsked(what); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			t.Fatalf("nobody asked for %s, but for\n%s", what, strings.Join(b.asked, "\n"))
+		}
+	}
+}
+
+// pictures is where screenshots are kept.
+func pictures(t *testing.T) string {
+	dir := filepath.Join("..", "..", "..", "lab", "interop", "out", "dashboard")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
