@@ -31,7 +31,7 @@ func TestPeople(t *testing.T) {
 	b.WaitText("user alice exists already")
 	b.WaitText("choose another name")
 	bed.set("POST /v1/users", `{"name":"erin"}`)
-	bed.set("/v1/users/erin", `{"name":"erin","state":"active","groups":[],"devices":[]}`)
+	bed.set("/v1/users/erin", `{"name":"erin","state":"active","groups":[],"devices":0}`)
 	b.Fill("Name", "erin")
 	b.Fill("Groups", "staff")
 	b.Click("Add")

@@ -11,7 +11,7 @@ export function show(made, closed) {
   const dialog = open(t('handed.title'),
     h('p', {}, t('handed.for'), ' ', said(made.common_name || '', 80)),
     made.qr ? h('p', { class: 'qr' }, h('img', { src: picture(made.qr), alt: t('handed.qr', { name }), width: 232, height: 232 })) : null,
-    made.link || made.connect_link ? h('p', { class: 'hint' }, t('handed.once'), made.link_expires || made.expires ? ' ' + t('handed.until', { time: time(made.link_expires || made.expires) }) : '') : null,
+    made.link || made.connect_link ? h('p', { class: 'hint' }, t('handed.once'), made.link_until ? ' ' + t('handed.until', { time: time(made.link_until) }) : '') : null,
     made.link ? linked('handed.link', made.link) : null,
     made.connect_link ? linked('handed.connect', made.connect_link) : null,
     !made.link && !made.profile ? h('p', {}, t('handed.nothing')) : null,

@@ -3,7 +3,6 @@
 import { h, said, visible, announce } from '../dom.js';
 import { t, tn } from '../text.js';
 import { ask, get, part } from '../api.js';
-import { number } from '../format.js';
 import { confirm, openForm, field } from '../dialog.js';
 import * as table from '../table.js';
 import { words } from './people.js';
@@ -16,7 +15,6 @@ export async function show(content, about) {
   const columns = [
     { key: 'name', label: t('group.name'), order: (g) => g.name, show: (g) => said(g.name, 60) },
     { key: 'require', label: t('group.require'), show: (g) => (g.require?.length ? said(ways(g.require), 200) : t('group.require.none')) },
-    { key: 'members', label: t('group.members'), number: true, order: (g) => members(g), show: (g) => number(members(g)) },
     { key: 'max', label: t('user.limit'), number: true, order: (g) => g.max_devices ?? -1, show: (g) => g.max_devices ?? '' },
   ];
   if (may) {
@@ -30,10 +28,6 @@ export async function show(content, about) {
   content.append(h('p', {}, h('a', { href: '#/people' }, t('person.back'))),
     h('div', { class: 'actions start' }, may ? h('button', { type: 'button', on: { click: () => add(load) } }, t('group.add')) : null), list.element);
   await load();
-}
-
-function members(g) {
-  return Array.isArray(g.members) ? g.members.length : g.members || 0;
 }
 
 function ways(require) {
@@ -70,7 +64,7 @@ function edit(g, load) {
   openForm(t('edit') + ': ' + visible(g.name), t('save'), async () => {
     const add = words(into.input.value);
     const remove = words(out.input.value);
-    await ask('PATCH', '/v1/groups/' + part(g.name), { ...values(f), ...(add.length ? { add_members: add } : {}), ...(remove.length ? { remove_members: remove } : {}) });
+    await ask('PATCH', '/v1/groups/' + part(g.name), { ...values(f), ...(add.length ? { add } : {}), ...(remove.length ? { remove } : {}) });
     await load();
   }, f.require, f.most, into, out);
 }

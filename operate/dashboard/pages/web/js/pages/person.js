@@ -7,7 +7,7 @@ import { day, time, ago, bytes } from '../format.js';
 import { confirm, openForm, field } from '../dialog.js';
 import * as table from '../table.js';
 import * as handed from '../handed.js';
-import { state, words } from './people.js';
+import { state, words, ends } from './people.js';
 
 export async function show(content, about) {
   const { signal, can, parameters: [name], again } = about;
@@ -18,7 +18,7 @@ export async function show(content, about) {
   content.append(h('p', {}, h('a', { href: '#/people' }, t('person.back'))), facts(user), may ? actions(user, path, again) : '');
   const list = devices(user, may, again);
   content.append(h('div', { class: 'actions start' }, may ? h('button', { type: 'button', on: { click: () => addDevice(user, again) } }, t('device.add')) : null), list.element);
-  list.set(user.devices || []);
+  list.set(user.device_list || []);
 }
 
 function facts(u) {
@@ -47,7 +47,7 @@ function actions(u, path, again) {
     disabled
       ? button('enable', () => patch({ disabled: false }, 'user.enabled'))
       : button('disable', () => confirm(t('user.disable.title'), tn('user.disable.happens', { name }), t('disable'), () => patch({ disabled: true }, 'user.disabled'))),
-    button('remove', () => confirm(t('user.remove.title'), tn('user.remove.happens', { name, n: (u.devices || []).length }), t('remove'), async () => {
+    button('remove', () => confirm(t('user.remove.title'), tn('user.remove.happens', { name, n: u.devices }), t('remove'), async () => {
       await ask('DELETE', path);
       announce(t('user.removed'));
       location.hash = '#/people';
@@ -69,7 +69,7 @@ function edit(u, patch) {
     take('full_name', full.input.value.trim(), u.full_name);
     take('email', email.input.value.trim(), u.email);
     if (words(groups.input.value).sort().join(' ') !== [...(u.groups || [])].sort().join(' ')) body.groups = words(groups.input.value);
-    if (expires.input.value.trim() !== (u.expires ? u.expires.slice(0, 10) : '')) body.expires = expires.input.value.trim() || 'never';
+    if (expires.input.value.trim() !== (u.expires ? u.expires.slice(0, 10) : '')) body.expires = ends(expires.input.value.trim());
     await patch(body, 'saved');
   }, full, email, groups, expires);
 }
@@ -86,17 +86,13 @@ function setPassword(path, again) {
 function devices(u, may, again) {
   const columns = [
     { key: 'name', label: t('device.name'), order: (d) => d.name, show: (d) => [said(d.name, 60), h('div', { class: 'minor' }, said(d.common_name, 80))] },
-    { key: 'state', label: t('user.state'), order: (d) => d.state || '', show: (d) => [state(d), d.connected ? [' ', h('span', { class: 'tag good' }, t('state.connected'))] : null] },
+    { key: 'state', label: t('user.state'), order: (d) => d.state || '', show: (d) => [state(d), d.expires ? h('div', { class: 'minor' }, t('device.until', { day: day(d.expires) })) : null] },
     { key: 'address', label: t('peer.inside'), show: (d) => [d.ipv4, d.ipv6].filter(Boolean).map((a) => h('div', { class: 'code' }, a)) },
-    { key: 'until', label: t('device.certificate'), order: (d) => d.certificate?.expires || '', show: (d) => (d.certificate?.expires ? [day(d.certificate.expires), h('div', { class: 'minor' }, ago(d.certificate.expires))] : t('none')) },
-    { key: 'usage', label: t('device.usage'), number: true, show: (d) => usage(d) },
+    { key: 'seen', label: t('device.seen'), order: (d) => d.last_seen || '', show: (d) => (d.last_seen ? h('time', { datetime: d.last_seen, title: time(d.last_seen) }, ago(d.last_seen)) : t('never')) },
+    { key: 'usage', label: t('device.usage'), number: true, order: (d) => d.bytes_in + d.bytes_out, show: (d) => bytes(d.bytes_in + d.bytes_out) },
   ];
   if (may) columns.push({ key: 'do', label: '', show: (d) => deviceActions(d, again) });
   return table.make({ caption: t('devices'), columns, rowKey: (d) => d.common_name || d.name, sort: 'name', empty: h('p', {}, t('devices.empty')) });
-}
-
-function usage(d) {
-  return d.usage ? bytes((d.usage.bytes_in || 0) + (d.usage.bytes_out || 0)) : '';
 }
 
 function deviceActions(d, again) {
@@ -127,12 +123,12 @@ function deviceActions(d, again) {
 
 function addDevice(u, again) {
   const name = field('device.name', { name: 'device', required: true, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', hint: t('device.name.hint') });
-  const link = field('device.link', { name: 'link', element: 'select', hint: t('device.link.hint'), children: ['1h', '24h', '168h'].map((v) => h('option', { value: v, selected: v === '24h' }, t('link.' + v))) });
+  const link = field('device.link', { name: 'link', element: 'select', hint: t('device.link.hint'), children: ['1h', '24h', '168h', ''].map((v) => h('option', { value: v, selected: v === '24h' }, t('link.' + (v || 'none')))) });
   const expires = field('user.expires', { name: 'expires', autocomplete: 'off', hint: t('expires.hint') });
   openForm(t('device.add'), t('add'), async () => {
     const made = await ask('POST', '/v1/devices', {
-      user: u.name, name: name.input.value.trim(), link: link.input.value,
-      ...(expires.input.value.trim() ? { expires: expires.input.value.trim() } : {}),
+      user: u.name, name: name.input.value.trim(), ...(link.input.value ? { link: link.input.value } : {}),
+      ...(expires.input.value.trim() ? { expires: ends(expires.input.value.trim()) } : {}),
     });
     setTimeout(() => handed.show(made, again));
   }, name, link, expires);

@@ -41,6 +41,6 @@ function tester(lines) {
     const result = await ask('POST', '/v1/policy/check', { questions: [question.input.value.trim().replace(/\?$/, '')] });
     const first = (result.answers || result.results || [])[0] || {};
     lines.mark(first.line || Number(/(?:^|:|line )(\d+)(?::|\b)/.exec(first.why || '')?.[1] || 0));
-    fill(answer, h('p', { class: 'answer ' + (first.yes ? 'yes' : 'no') }, h('strong', {}, t(first.yes ? 'yes' : 'no')), ' ', said(first.why || '', 500)));
+    fill(answer, h('p', { class: 'answer ' + (first.yes ? 'yes' : 'no') }, h('strong', {}, t(first.yes ? 'yes' : 'no')), ' ', said(first.fault || first.why || '', 500)));
   }, question, answer));
 }
