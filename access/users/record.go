@@ -66,6 +66,35 @@ type User struct {
 	Lines []string `json:"lines,omitempty"`
 }
 
+// The states of users and devices.
+const (
+	Active   = "active"
+	Disabled = "disabled"
+	Expired  = "expired"
+	Gone     = "gone" // of a user alone: the directory says so
+)
+
+// State is the user's at a time.
+func (u *User) State(now time.Time) string {
+	if s := stateOf(u.Disabled, u.Expires, now); s != Active || u.Gone == "" {
+		return s
+	}
+	return Gone
+}
+
+// State is the device's own at a time.
+func (d *Device) State(now time.Time) string { return stateOf(d.Disabled, d.Expires, now) }
+
+func stateOf(disabled bool, expires, now time.Time) string {
+	switch {
+	case disabled:
+		return Disabled
+	case past(expires, now):
+		return Expired
+	}
+	return Active
+}
+
 // SetPassword sets the hash of a new password; "": none. Who is signed in by the former one
 // is asked anew when they connect again.
 func (u *User) SetPassword(hash string, now time.Time) {

@@ -86,7 +86,7 @@ func bytesText(n uint64) string {
 }
 
 func deviceInfoOf(d *users.Device, now time.Time) deviceInfo {
-	return deviceInfo{User: d.User, Name: d.Name, CommonName: d.CommonName, State: stateOf(d.Disabled, d.Expires, now), Created: d.Created, Expires: d.Expires, IPv4: d.IPv4, IPv6: d.IPv6}
+	return deviceInfo{User: d.User, Name: d.Name, CommonName: d.CommonName, State: d.State(now), Created: d.Created, Expires: d.Expires, IPv4: d.IPv4, IPv6: d.IPv6}
 }
 
 // addresses are its own, for people.

@@ -167,15 +167,7 @@ func (o *openedPolicy) settle(name, dir string) (string, []byte, error) {
 // check says what is wrong with a file, and answers questions.
 func (o openedPolicy) check(out io.Writer, questions []string) error {
 	f, known := o.file, o.known
-	p := policy.Compile(f, o.place)
-	var faults []error
-	for _, fault := range f.Unknown(known) {
-		faults = append(faults, fault)
-	}
-	failed, unasked := p.Test(known)
-	for _, fault := range append(failed, unasked...) {
-		faults = append(faults, fault)
-	}
+	p, faults := policy.Check(f, o.place, known)
 	if len(faults) > 0 {
 		return statusError{errors.Join(faults...), faulty}
 	}
@@ -185,11 +177,7 @@ func (o openedPolicy) check(out io.Writer, questions []string) error {
 	}
 	status := 0
 	for _, text := range questions {
-		q, err := policy.ParseQuestion(text)
-		if err != nil {
-			return misread(fmt.Errorf("%q: %w", text, err))
-		}
-		answer, err := p.Ask(q, known)
+		answer, err := p.AskText(text, known)
 		if err != nil {
 			return misread(fmt.Errorf("%q: %w", text, err))
 		}

@@ -34,23 +34,10 @@ type userInfo struct {
 // infoOf is a user, with their groups and devices.
 func infoOf(u *users.User, groups []*users.Group, devices []*users.Device, now time.Time) userInfo {
 	limit, _ := users.Limit(u, groups)
-	i := userInfo{Name: u.Name, FullName: u.FullName, Email: u.Email, State: stateOf(u.Disabled, u.Expires, now), Created: u.Created, Expires: u.Expires, Groups: u.Groups,
+	i := userInfo{Name: u.Name, FullName: u.FullName, Email: u.Email, State: u.State(now), Created: u.Created, Expires: u.Expires, Groups: u.Groups,
 		MaxDevices: limit, Password: u.Password != "", Code: u.TOTP != nil && u.TOTP.Confirmed, Source: u.Source, Gone: u.Gone, Devices: deviceInfos(devices, now)}
-	if i.State == "active" && u.Gone != "" {
-		i.State = "gone"
-	}
 	if i.Groups == nil {
 		i.Groups = []string{}
 	}
 	return i
-}
-
-func stateOf(disabled bool, expires, now time.Time) string {
-	switch {
-	case disabled:
-		return "disabled"
-	case !expires.IsZero() && !now.Before(expires):
-		return "expired"
-	}
-	return "active"
 }

@@ -37,7 +37,7 @@ func (o *operations) devicesOf(ctx context.Context, all []*users.Device, damaged
 	}
 	now, out := o.Now(), make([]Device, 0, len(all))
 	for _, d := range all {
-		one := Device{CommonName: d.CommonName, User: d.User, Name: d.Name, State: stateOf(d.Disabled, d.Expires, now), Created: d.Created, Expires: d.Expires,
+		one := Device{CommonName: d.CommonName, User: d.User, Name: d.Name, State: d.State(now), Created: d.Created, Expires: d.Expires,
 			IPv4: addressText(d.IPv4), IPv6: addressText(d.IPv6), Limits: limitsOf(d.Limits)}
 		if u := usages[d.Key()]; u != nil {
 			one.LastSeen, one.BytesIn, one.BytesOut = u.LastSeen, u.BytesIn, u.BytesOut

@@ -136,23 +136,14 @@ func (o *operations) checkPolicy(ctx context.Context, in *struct{ Body Ask }) (*
 	}
 	look := o.reading().Lookup(ctx, func(error) {})
 	known := policy.Records(look)
-	p := policy.Compile(f, policing.Place(o.Config()))
-	for _, u := range f.Unknown(known) {
-		out.Faults = append(out.Faults, u.Error())
-	}
-	failed, unasked := p.Test(known)
-	for _, t := range append(failed, unasked...) {
-		out.Faults = append(out.Faults, t.Error())
+	p, faults := policy.Check(f, policing.Place(o.Config()), known)
+	for _, fault := range faults {
+		out.Faults = append(out.Faults, fault.Error())
 	}
 	for _, text := range in.Body.Questions {
 		one := Answer{Question: text}
-		q, err := policy.ParseQuestion(text)
-		if err == nil {
-			var answer policy.Answer
-			if answer, err = p.Ask(q, known); err == nil {
-				one.Yes, one.Why = answer.Yes, answer.Why
-			}
-		}
+		answer, err := p.AskText(text, known)
+		one.Yes, one.Why = answer.Yes, answer.Why
 		if err != nil {
 			one.Fault = err.Error()
 		}

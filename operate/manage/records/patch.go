@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/netip"
 	"reflect"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -122,17 +121,6 @@ func (s SetLimits) apply(to *users.Limits) error {
 	}
 	*to = set
 	return nil
-}
-
-// stateOf is the state of a user or device.
-func stateOf(disabled bool, expires, now time.Time) string {
-	switch {
-	case disabled:
-		return "disabled"
-	case !expires.IsZero() && !now.Before(expires):
-		return "expired"
-	}
-	return "active"
 }
 
 func addressText(a netip.Addr) string {

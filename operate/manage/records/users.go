@@ -39,12 +39,9 @@ type User struct {
 
 func userOf(u *users.User, groups []*users.Group, devices int, now time.Time) User {
 	limit, _ := users.Limit(u, groups)
-	out := User{Name: u.Name, FullName: u.FullName, Email: u.Email, State: stateOf(u.Disabled, u.Expires, now), Created: u.Created, Expires: u.Expires,
+	out := User{Name: u.Name, FullName: u.FullName, Email: u.Email, State: u.State(now), Created: u.Created, Expires: u.Expires,
 		Groups: slices.Clone(u.Groups), MaxDevices: limit, Limits: limitsOf(u.Limits), SignsIn: users.FormatWays(signin.Ways(u, groups)),
 		Password: u.Password != "", Code: u.TOTP != nil && u.TOTP.Confirmed, Source: u.Source, Gone: u.Gone, Devices: devices}
-	if out.State == "active" && u.Gone != "" {
-		out.State = "gone"
-	}
 	if out.Groups == nil {
 		out.Groups = []string{}
 	}
@@ -131,7 +128,7 @@ func (o *operations) listUsers(ctx context.Context, in *Find) (*Users, error) {
 		has := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
 		return (text == "" || has(u.Name) || has(u.FullName) || has(u.Email)) &&
 			(in.Group == "" || in.Group == users.Everyone || slices.Contains(u.Groups, in.Group)) &&
-			(in.State == "" || userOf(u, nil, 0, now).State == in.State)
+			(in.State == "" || u.State(now) == in.State)
 	}
 	all, more, err := b.UsersPage(ctx, users.Page{After: in.After, Limit: in.Limit, Damaged: out.note}, match)
 	if err != nil {
