@@ -25,7 +25,6 @@ var owners = map[string]Name{
 	"operate/setup":     Process,
 	"host/process":      Process,
 	"host/privsep":      Process,
-	"main.certifying":   Certificates,
 	"config":            Process,
 
 	"role":        Session,

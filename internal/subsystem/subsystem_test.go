@@ -171,7 +171,7 @@ func TestOf(t *testing.T) {
 		"culvert/operate/service.(*localized).open":    Process,
 		"culvert/host/hostnet.keep[...]":               Host,
 		"culvert.Dial":                                 Process,
-		"main.certifying.func1":                        Certificates,
+		"main.serving.func1":                           Process,
 		"github.com/somebody/else.f":                   Process,
 	} {
 		if got, _ := lookUp(function); got != want {
