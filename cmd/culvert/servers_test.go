@@ -53,7 +53,7 @@ func TestServersStatuses(t *testing.T) {
 	state := filepath.Join(dir, "state")
 	rows := []backend.Measured{{Name: "a"}, {Name: "b"}}
 	stop, err := manage.Serve(state, "client-tun0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		json.NewEncoder(w).Encode(rows)
+		json.NewEncoder(w).Encode(manage.Servers{Servers: rows})
 	}))
 	if err != nil {
 		t.Fatal(err)

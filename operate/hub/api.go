@@ -7,13 +7,17 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
 
+	"culvert/internal/version"
 	"culvert/nic/frame"
 	"culvert/nic/hub"
 	"culvert/nic/tuntap"
 	"culvert/operate/manage"
+	"culvert/operate/manage/api"
 	"culvert/operate/manage/capture"
 )
 
@@ -128,57 +132,64 @@ func reasons(dropped map[string]uint64) string {
 	return strings.Join(s, ", ")
 }
 
-// Handler serves the local interface:
-//
-//	GET    /ports         Status
-//	POST   /ports         add: {"nic": "tap1,vlan=7"}
-//	PATCH  /ports/{name}  Change
-//	DELETE /ports/{name}  remove
-//	GET    /capture       capture.Handler
-func (s *Switch) Handler() *http.ServeMux {
-	m := http.NewServeMux()
-	m.HandleFunc("GET /ports", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(s.Status())
-	})
-	m.HandleFunc("POST /ports", answer(func(r *http.Request, add addRequest) error {
-		spec, err := ParseSpec(add.NIC)
-		if err != nil {
-			return err
-		}
-		return s.Add(spec)
-	}))
-	m.HandleFunc("PATCH /ports/{name}", answer(func(r *http.Request, c Change) error {
-		return s.Change(r.PathValue("name"), c)
-	}))
-	m.HandleFunc("DELETE /ports/{name}", answer(func(r *http.Request, _ struct{}) error {
-		return s.Remove(r.PathValue("name"))
-	}))
-	m.Handle("GET "+capture.Path, capture.Handler(s.source))
-	return m
-}
+// PortsPath is where a hub's ports are.
+const PortsPath = "/v1/ports"
+
+// newPort asks for a port.
+type newPort struct{ Body addRequest }
 
 type addRequest struct {
-	NIC string `json:"nic"`
+	NIC string `json:"nic" maxLength:"1024" doc:"the adapter, as culvert hub add takes it, such as tap1,vlan=7"`
 }
 
-// maxRequest is the limit for a request's body in bytes.
-const maxRequest = 1 << 16
+// byName asks for a port of a name.
+type byName struct {
+	Name string `path:"name" doc:"the port's name"`
+}
 
-// answer handles a request: it reads the body, if there is one, and calls do.
-func answer[T any](do func(r *http.Request, body T) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var body T
-		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest)).Decode(&body)
-		if err == nil || err == io.EOF {
-			err = do(r, body)
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
+// changePort asks for a change of a port.
+type changePort struct {
+	Name string `path:"name" doc:"the port's name"`
+	Body Change
+}
+
+// Handler serves the local interface.
+func (s *Switch) Handler() http.Handler { return s.operations().Handler() }
+
+// operations are what a hub can be asked for.
+func (s *Switch) operations() *api.API {
+	a := api.New(api.Options{Version: version.Current().Version, Log: s.log})
+	began := time.Now()
+	manage.AddProcess(a, func() manage.Process {
+		return manage.Process{Name: socketPrefix + s.name, Role: "hub", Version: version.Current().Version, Since: began, PID: os.Getpid()}
+	})
+	op := func(method, path string, scope api.Scope, summary string, errs ...api.Kind) api.Op {
+		return api.Op{Method: method, Path: path, Group: "ports", Scope: scope, Summary: summary, Errors: errs}
 	}
+	api.Add(a, op(http.MethodGet, PortsPath, api.Read, "A hub's ports"), func(context.Context, *api.None) (*Status, error) { return new(s.Status()), nil })
+	api.Add(a, op(http.MethodPost, PortsPath, api.Administer, "Add an adapter", api.Conflict), func(_ context.Context, in *newPort) (*api.None, error) {
+		spec, err := ParseSpec(in.Body.NIC)
+		if err != nil {
+			return nil, api.BadRequest.Error(err.Error(), "")
+		}
+		return nil, refused(s.Add(spec))
+	})
+	api.Add(a, op(http.MethodPatch, PortsPath+"/{name}", api.Administer, "Change an adapter", api.Conflict), func(_ context.Context, in *changePort) (*api.None, error) {
+		return nil, refused(s.Change(in.Name, in.Body))
+	})
+	api.Add(a, op(http.MethodDelete, PortsPath+"/{name}", api.Administer, "Remove an adapter", api.Conflict), func(_ context.Context, in *byName) (*api.None, error) {
+		return nil, refused(s.Remove(in.Name))
+	})
+	capture.Add(a, s.source)
+	return a
+}
+
+// refused is the error of a change as an answer.
+func refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	return api.Conflict.Error(err.Error(), "")
 }
 
 // Client talks to a hub that runs on this machine.
@@ -202,7 +213,7 @@ func Dial(dir, name string) (Client, error) {
 
 // Status returns the state of the hub.
 func (c Client) Status(ctx context.Context) (s Status, err error) {
-	r, err := c.Do(ctx, http.MethodGet, "/ports", nil)
+	r, err := c.Do(ctx, http.MethodGet, PortsPath, nil)
 	if err != nil {
 		return s, err
 	}
@@ -212,23 +223,15 @@ func (c Client) Status(ctx context.Context) (s Status, err error) {
 
 // Add adds an adapter, written as for ParseSpec.
 func (c Client) Add(ctx context.Context, nic string) error {
-	return c.tell(ctx, http.MethodPost, "/ports", addRequest{nic})
+	return c.Tell(ctx, http.MethodPost, PortsPath, addRequest{nic})
 }
 
 // Change changes an adapter.
 func (c Client) Change(ctx context.Context, name string, change Change) error {
-	return c.tell(ctx, http.MethodPatch, "/ports/"+url.PathEscape(name), change)
+	return c.Tell(ctx, http.MethodPatch, PortsPath+"/"+url.PathEscape(name), change)
 }
 
 // Remove removes an adapter.
 func (c Client) Remove(ctx context.Context, name string) error {
-	return c.tell(ctx, http.MethodDelete, "/ports/"+url.PathEscape(name), nil)
-}
-
-func (c Client) tell(ctx context.Context, method, path string, body any) error {
-	r, err := c.Do(ctx, method, path, body)
-	if err != nil {
-		return err
-	}
-	return r.Close()
+	return c.Tell(ctx, http.MethodDelete, PortsPath+"/"+url.PathEscape(name), nil)
 }

@@ -140,9 +140,6 @@ func running(dir, prefix string) ([]string, error) {
 	return slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, prefix) || !answers(dir, n) }), err
 }
 
-// noSuchPath is what http.NotFound says.
-const noSuchPath = "404 page not found\n"
-
 func (c *Client) ask(ctx context.Context, by *http.Client, method, path string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://culvert"+path, body)
 	if err != nil {
@@ -157,18 +154,26 @@ func (c *Client) ask(ctx context.Context, by *http.Client, method, path string, 
 	}
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		var refusal api.Error
-		if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") && json.Unmarshal(text, &refusal) == nil && refusal.Code != api.NoSuchPath.Code {
-			return nil, &refusal
-		}
-		if string(text) == noSuchPath || refusal.Code == api.NoSuchPath.Code {
-			return nil, fmt.Errorf("%s is a process of another kind, which cannot do this; name another with --name", c.name)
-		}
-		return nil, errors.New(strings.TrimSpace(string(text)))
+		return nil, c.refusal(resp)
 	}
 	return resp, nil
 }
+
+// refusal is the error of an answer, an *api.Error.
+func (c *Client) refusal(resp *http.Response) error {
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+	var e api.Error
+	if json.Unmarshal(text, &e) != nil || e.Code == "" {
+		return fmt.Errorf("%s answers with %s, which this program does not understand; is it of another version?", c.name, resp.Status)
+	}
+	if e.Code == api.NoSuchPath.Code {
+		return api.NoSuchPath.Error(c.name+" is a process of another kind, which cannot do this", "name another with --name")
+	}
+	return &e
+}
+
+// maxRefusal is the most bytes of an error that are read.
+const maxRefusal = 64 << 10
 
 // Status asks a server, client or host how it is.
 func (c *Client) Status(ctx context.Context) (backend.Status, error) {
@@ -185,18 +190,6 @@ func (c *Client) Process(ctx context.Context) (p Process, err error) {
 	return p, err
 }
 
-// Servers asks a client for the table of its servers.
-func (c *Client) Servers(ctx context.Context) (rows []backend.Measured, err error) {
-	err = c.decode(ctx, http.MethodGet, ServersPath, nil, &rows)
-	return rows, err
-}
-
-// PushUpdate asks a server to change what it pushed.
-func (c *Client) PushUpdate(ctx context.Context, u backend.Update) (done backend.Updated, err error) {
-	err = c.decode(ctx, http.MethodPost, UpdatePath, u, &done)
-	return done, err
-}
-
 // decode is Do with an answer of JSON.
 func (c *Client) decode(ctx context.Context, method, path string, body, into any) error {
 	answer, err := c.Do(ctx, method, path, body)
@@ -205,35 +198,4 @@ func (c *Client) decode(ctx context.Context, method, path string, body, into any
 	}
 	defer answer.Close()
 	return json.NewDecoder(answer).Decode(into)
-}
-
-// Follow asks a server, client or host how it is, calls begin with that, and then
-// tell for each event, until ctx ends, one of the two fails, or the tunnel has
-// ended. No event after the status is missing. One that happened while the status was
-// asked for may be in it already.
-func (c *Client) Follow(ctx context.Context, begin func(backend.Status) error, tell func(backend.Event) error) error {
-	answer, err := c.Stream(ctx, EventsPath)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	status, err := c.Status(ctx)
-	if err != nil {
-		return err
-	}
-	if err := begin(status); err != nil {
-		return err
-	}
-	for in := json.NewDecoder(answer.Body); ; {
-		var e backend.Event
-		switch err := in.Decode(&e); {
-		case err == io.EOF || err != nil && ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return fmt.Errorf("%s is gone: %w", c.name, err)
-		}
-		if err := tell(e); err != nil {
-			return err
-		}
-	}
 }

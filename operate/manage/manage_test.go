@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -9,15 +10,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"culvert/operate/manage/api"
 )
 
 func echo(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/other" {
-		http.NotFound(w, r)
+		refuse(w, api.NoSuchPath, "nothing is there")
 		return
 	}
 	if r.URL.Path == "/bad" {
-		http.Error(w, "that will not do", http.StatusBadRequest)
+		refuse(w, api.BadRequest, "that will not do")
 		return
 	}
 	if !r.Close { // each asker would leave a connection and its goroutines behind
@@ -26,6 +29,12 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	}
 	body, _ := io.ReadAll(r.Body)
 	w.Write(append([]byte(r.URL.Path+" "), body...))
+}
+
+// refuse answers with an error, as an API does.
+func refuse(w http.ResponseWriter, k api.Kind, message string) {
+	w.WriteHeader(k.Status)
+	json.NewEncoder(w).Encode(k.Error(message, ""))
 }
 
 func ask(t *testing.T, c *Client, path string) string {

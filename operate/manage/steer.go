@@ -2,88 +2,84 @@ package manage
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
 	"culvert/operate/backend"
+	"culvert/operate/manage/api"
 )
 
-// The paths by which a client is steered, by POST. All but the first answer with a
-// backend.Used when the client has moved or failed to.
-const (
-	DisconnectPath = "/disconnect"
-	ReconnectPath  = "/reconnect"
-	UsePath        = "/use" // takes a Target
-)
+// pushUpdate asks for an update.
+type pushUpdate struct{ Body backend.Update }
 
-// Target is what UsePath takes.
-type Target struct {
-	Remote string `json:"remote"` // as backend.Steer takes it
-}
+// use asks for another server.
+type use struct{ Body Target }
 
-// maxTarget is the most bytes of a Target.
-const maxTarget = 4096
-
-// steer adds the paths by which a client is steered. Other roles say what they can do
-// instead.
-func steer(mux *http.ServeMux, b backend.Backend) {
-	add := func(path string, f func(backend.Steer, http.ResponseWriter, *http.Request) (any, error)) {
-		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
-			s, can := b.(backend.Steer)
-			if !can {
-				http.Error(w, instead(b.Status()), http.StatusConflict)
-				return
-			}
-			answer, err := f(s, w, r)
-			if err != nil {
-				http.Error(w, err.Error(), http.StatusBadRequest)
-				return
-			}
-			w.Header().Set("Content-Type", "application/json")
-			json.NewEncoder(w).Encode(answer)
-		})
+// addSteering adds the operations that steer a tunnel. Roles that cannot do one say what
+// they can do instead.
+func addSteering(a *api.API, b backend.Backend) {
+	post := func(path, group, summary string, errs ...api.Kind) api.Op {
+		return api.Op{Method: http.MethodPost, Path: path, Group: group, Scope: api.Operate, Summary: summary, Errors: errs}
 	}
-	add(DisconnectPath, func(s backend.Steer, _ http.ResponseWriter, _ *http.Request) (any, error) {
-		s.Quit()
-		return struct{}{}, nil
-	})
-	add(ReconnectPath, func(s backend.Steer, _ http.ResponseWriter, r *http.Request) (any, error) {
-		return s.Reconnect(r.Context())
-	})
-	add(UsePath, func(s backend.Steer, w http.ResponseWriter, r *http.Request) (any, error) {
-		var t Target
-		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxTarget))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&t); err != nil {
-			return nil, err
+	api.Add(a, post(UpdatePath, "sessions", "Change what was pushed to clients that are connected", api.Unsupported), func(_ context.Context, in *pushUpdate) (*backend.Updated, error) {
+		done, err := b.PushUpdate(in.Body)
+		switch {
+		case errors.Is(err, backend.ErrUnsupported):
+			return nil, api.Unsupported.Error(err.Error(), "")
+		case err != nil:
+			return nil, api.BadRequest.Error(err.Error(), "")
 		}
-		return s.Use(r.Context(), t.Remote)
+		return &done, nil
 	})
+	api.Add(a, post(ReloadPath, "steering", "Read the configuration again, and go by it, as SIGHUP does"), func(context.Context, *api.None) (*api.None, error) {
+		b.Reload()
+		return nil, nil
+	})
+	api.Add(a, post(RestartPath, "steering", "Have all peers connect anew, as SIGUSR1 does"), func(context.Context, *api.None) (*api.None, error) {
+		b.Restart()
+		return nil, nil
+	})
+	api.Add(a, post(DisconnectPath, "steering", "End a client's process, and undo what it changed on its host", api.Unsupported), func(context.Context, *api.None) (*api.None, error) {
+		s, err := steerable(b)
+		if err == nil {
+			s.Quit()
+		}
+		return nil, err
+	})
+	api.Add(a, post(ReconnectPath, "steering", "Have a client make a new connection to its server; answers when that is up, or has failed", api.Unsupported, api.Conflict),
+		func(ctx context.Context, _ *api.None) (*backend.Used, error) {
+			return moved(b, func(s backend.Steer) (backend.Used, error) { return s.Reconnect(ctx) })
+		})
+	api.Add(a, post(UsePath, "servers", "Have a client move to another of its servers; answers when it has, or has failed to", api.Unsupported, api.Conflict),
+		func(ctx context.Context, in *use) (*backend.Used, error) {
+			return moved(b, func(s backend.Steer) (backend.Used, error) { return s.Use(ctx, in.Body.Remote) })
+		})
 }
 
-// instead says what a process can do that is no client.
-func instead(s backend.Status) string {
-	if s.Role == "server" {
-		return fmt.Sprintf("the process on %s is a server, and this steers clients: SIGTERM ends it, SIGUSR1 has its clients connect anew, and `kill NAME` on the management interface sends one of them away", s.Adapter)
+// moved has a client move.
+func moved(b backend.Backend, move func(backend.Steer) (backend.Used, error)) (*backend.Used, error) {
+	s, err := steerable(b)
+	if err != nil {
+		return nil, err
 	}
-	return fmt.Sprintf("the process on %s is one of two paired hosts, which has no other server to go to: SIGTERM ends it, and SIGUSR1 has it connect anew", s.Adapter)
+	used, err := move(s)
+	if err != nil {
+		return nil, api.Conflict.Error(err.Error(), "")
+	}
+	return &used, nil
 }
 
-// Disconnect asks a client to end: it says goodbye and undoes what it changed on its host.
-func (c *Client) Disconnect(ctx context.Context) error {
-	var done struct{}
-	return c.decode(ctx, http.MethodPost, DisconnectPath, struct{}{}, &done)
-}
-
-// Reconnect asks a client for a new connection to the same server.
-func (c *Client) Reconnect(ctx context.Context) (u backend.Used, err error) {
-	err = c.decode(ctx, http.MethodPost, ReconnectPath, struct{}{}, &u)
-	return u, err
-}
-
-// Use asks a client to move to another of its remotes.
-func (c *Client) Use(ctx context.Context, remote string) (u backend.Used, err error) {
-	err = c.decode(ctx, http.MethodPost, UsePath, Target{remote}, &u)
-	return u, err
+// steerable is a role that can be steered; the error says what others can do instead.
+func steerable(b backend.Backend) (backend.Steer, error) {
+	s, can := b.(backend.Steer)
+	if can {
+		return s, nil
+	}
+	if s := b.Status(); s.Role == "server" {
+		return nil, api.Unsupported.Error(fmt.Sprintf("the process on %s is a server, and this steers clients", s.Adapter),
+			"SIGTERM ends it, SIGUSR1 has its clients connect anew, and `kill NAME` on the management interface sends one of them away")
+	}
+	return nil, api.Unsupported.Error(fmt.Sprintf("the process on %s is one of two paired hosts, which has no other server to go to", b.Status().Adapter),
+		"SIGTERM ends it, and SIGUSR1 has it connect anew")
 }

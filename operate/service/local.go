@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	"culvert/operate/backend"
 	"culvert/operate/manage"
 	"culvert/operate/manage/api"
+	"culvert/operate/manage/recent"
 )
 
 // local is the interface for the command line, open while a tunnel is.
@@ -29,7 +29,8 @@ type local struct {
 	now atomic.Pointer[manage.Process]
 
 	mu   sync.Mutex
-	stop func() // nil until it was opened
+	stop func()         // nil until it was opened
+	kept *recent.Recent // nil until then
 }
 
 // newLocal returns one that has the operations of any process.
@@ -71,11 +72,9 @@ func (l *local) serve(b backend.Backend, adapter string) (name string, stop func
 	if name == "" {
 		name = b.Status().Role + "-" + adapter
 	}
-	manage.Add(l.api, b)
-	mux := http.NewServeMux()
-	mux.Handle("/v1/", l.api.Handler())
-	mux.Handle("/", manage.Handler(b))
-	handler, plain := mux, name
+	l.kept = recent.Keep(b)
+	manage.Add(l.api, b, l.kept)
+	handler, plain := l.api.Handler(), name
 	for n := 2; ; n++ {
 		l.now.Store(&manage.Process{Name: name, Role: b.Status().Role, Version: version.Current().Version, Adapter: adapter, Since: time.Now(), PID: os.Getpid()})
 		stop, err = manage.Serve(l.dir, name, handler)
@@ -95,6 +94,7 @@ func (l *local) close() {
 	defer l.mu.Unlock()
 	if l.stop != nil {
 		l.stop()
+		l.kept.Close()
 	}
 	l.stop = nil
 }

@@ -41,10 +41,11 @@ func fromHuma(status int, message string, errs ...error) huma.StatusError {
 	}
 	switch {
 	case len(e.Fields) > 0:
-		e.Message = fmt.Sprintf("%s: expected %s", e.Fields[0].Field, e.Fields[0].Expected)
-		if n := len(errs) - 1; n > 0 {
-			e.Message += fmt.Sprintf(", and %d more", n)
+		var said []string
+		for _, f := range e.Fields {
+			said = append(said, fmt.Sprintf("%s: expected %s", f.Field, f.Expected))
 		}
+		e.Message = strings.Join(said, ", ")
 	case message == "request body is required":
 		e.Message = "the body is missing: expected an object of JSON"
 		e.Fields = []Field{{Field: "body", Expected: "an object of JSON"}}

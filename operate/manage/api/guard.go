@@ -120,14 +120,24 @@ func (a *API) recovered(w *noted, r *http.Request, op Op, f func()) {
 	f()
 }
 
-// noted notes the status of an answer.
+// sendTime is how long whoever asked may take to take a part of an answer, before they are
+// given up.
+const sendTime = 15 * time.Second
+
+// noted is an answer that notes its status, and waits for its reader within bounds.
 type noted struct {
 	http.ResponseWriter
 	status int
 }
 
+// paced gives the reader time for the next part. An answer in memory has no deadlines.
+func (n *noted) paced() {
+	http.NewResponseController(n.ResponseWriter).SetWriteDeadline(time.Now().Add(sendTime))
+}
+
 // WriteHeader implements http.ResponseWriter.
 func (n *noted) WriteHeader(status int) {
+	n.paced()
 	if n.status == 0 {
 		n.status = status
 	}
@@ -136,10 +146,21 @@ func (n *noted) WriteHeader(status int) {
 
 // Write implements http.ResponseWriter.
 func (n *noted) Write(b []byte) (int, error) {
+	n.paced()
 	if n.status == 0 {
 		n.status = http.StatusOK
 	}
 	return n.ResponseWriter.Write(b)
+}
+
+// FlushError is for http.ResponseController.
+func (n *noted) FlushError() error {
+	n.paced()
+	err := http.NewResponseController(n.ResponseWriter).Flush()
+	if errors.Is(err, http.ErrNotSupported) { // an answer in memory
+		return nil
+	}
+	return err
 }
 
 // Unwrap is for http.ResponseController.

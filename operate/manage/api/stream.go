@@ -15,13 +15,8 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-const (
-	// sendTime is how long a reader of a stream may take to take what is sent, before it is
-	// given up.
-	sendTime = 15 * time.Second
-	// beatTime is how often a stream says that it is there where nothing happens.
-	beatTime = 15 * time.Second
-)
+// beatTime is how often a stream says that it is there where nothing happens.
+const beatTime = 15 * time.Second
 
 // Message is one of a stream.
 type Message struct {
@@ -115,25 +110,15 @@ func (s *Sender) Send(m Message) error {
 	return s.write(b.Bytes())
 }
 
-// write writes within the time, with mu held.
+// write writes, with mu held.
 func (s *Sender) write(b []byte) error {
-	if s.err != nil {
-		return s.err
+	if s.err == nil && len(b) > 0 {
+		_, s.err = s.w.Write(b)
 	}
-	err := s.c.SetWriteDeadline(time.Now().Add(sendTime))
-	if errors.Is(err, http.ErrNotSupported) { // an answer in memory
-		err = nil
+	if s.err == nil {
+		s.err = s.c.Flush()
 	}
-	if err == nil && len(b) > 0 {
-		_, err = s.w.Write(b)
-	}
-	if err == nil {
-		if err = s.c.Flush(); errors.Is(err, http.ErrNotSupported) {
-			err = nil
-		}
-	}
-	s.err = err
-	return err
+	return s.err
 }
 
 // beat sends comments until ctx ends, which keep proxies from ending the answer and show

@@ -16,6 +16,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 
 	"culvert/operate/backend/watch"
+	"culvert/operate/manage/api"
 	"culvert/operate/manage/filter"
 )
 
@@ -39,43 +40,46 @@ type Record struct {
 	outer *outer // has Bytes as its payload
 }
 
-// Path is where a process is asked for a file: by GET, with `at`, `filter` and
-// `count`. The file ends when the asking side has closed its half of the
-// connection, or has count packets. Trailers tell how many packets it has, and
-// how many it lacks because the reader was too slow.
+// Path is where a process is asked for a file. It ends when the asking side has closed
+// its half of the connection, or has count packets. Trailers tell how many packets it has,
+// and how many it lacks because the reader was too slow.
 const (
-	Path         = "/capture"
+	Path         = "/v1/capture"
 	PacketsField = "Culvert-Packets"
 	LostField    = "Culvert-Lost"
 )
 
-// Handler answers for the places that find knows; its error says which there
-// are.
-func Handler(find func(at string) (*Source, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		source, err := find(r.FormValue("at"))
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusNotFound)
-			return
-		}
-		f, err := filter.Parse(r.FormValue("filter"), source.Link)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		count, err := strconv.ParseUint(r.FormValue("count"), 10, 64)
-		if r.FormValue("count") != "" && (err != nil || count < 1) {
-			http.Error(w, "count: expected a number from 1 on", http.StatusBadRequest)
-			return
-		}
-		var q watch.Queue[Record]
-		defer source.Open(f, func(p Record) { q.Push(p, len(p.Bytes)+overhead) })()
-		w.Header().Set("Trailer", PacketsField+", "+LostField)
-		w.Header().Set("Content-Type", "application/x-pcapng")
-		packets, _ := source.write(r.Context(), w, &q, r.FormValue("filter"), count)
-		w.Header().Set(PacketsField, strconv.FormatUint(packets, 10))
-		w.Header().Set(LostField, strconv.FormatUint(q.Lost(), 10))
-	})
+// asked is what Path is asked with.
+type asked struct {
+	At     string `query:"at" maxLength:"300" doc:"the place: nic, link, or hub:PORT"`
+	Filter string `query:"filter" maxLength:"4096" doc:"which packets of the place, in tcpdump's syntax"`
+	Count  uint64 `query:"count" minimum:"1" doc:"end after so many packets"`
+}
+
+const pcapng = "application/x-pcapng"
+
+// Add adds the operation for the places that find knows; its error says which there are.
+func Add(a *api.API, find func(at string) (*Source, error)) {
+	api.Handle(a, api.Op{Method: http.MethodGet, Path: Path, Group: "packets", Scope: api.Operate, Summary: "Packets at one place, as a file for Wireshark", Type: pcapng, Errors: []api.Kind{api.NotFound},
+		Doc: "The trailers " + PacketsField + " and " + LostField + " say how many packets the file has, and how many it lacks because the reader was too slow."},
+		func(w http.ResponseWriter, r *http.Request, in *asked) error {
+			source, err := find(in.At)
+			if err != nil {
+				return api.NotFound.Error(err.Error(), "")
+			}
+			f, err := filter.Parse(in.Filter, source.Link)
+			if err != nil {
+				return api.BadRequest.Error(err.Error(), "")
+			}
+			var q watch.Queue[Record]
+			defer source.Open(f, func(p Record) { q.Push(p, len(p.Bytes)+overhead) })()
+			w.Header().Set("Trailer", PacketsField+", "+LostField)
+			w.Header().Set("Content-Type", pcapng)
+			packets, _ := source.write(r.Context(), w, &q, in.Filter, in.Count)
+			w.Header().Set(PacketsField, strconv.FormatUint(packets, 10))
+			w.Header().Set(LostField, strconv.FormatUint(q.Lost(), 10))
+			return nil
+		})
 }
 
 // overhead is what a record takes beside its bytes, about.

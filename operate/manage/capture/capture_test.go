@@ -20,6 +20,7 @@ import (
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/operate/backend/watch"
+	"culvert/operate/manage/api"
 	"culvert/operate/manage/filter"
 	"culvert/operate/manage/packettest"
 	"culvert/tunnel"
@@ -53,13 +54,22 @@ type captured struct {
 	bytes                  []byte
 }
 
+// served is an API, and who asks may do everything.
+func served(a *api.API) *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.Handler().ServeHTTP(w, r.WithContext(api.As(r.Context(), api.Caller{Name: "anna", Scope: api.Administer})))
+	}))
+}
+
 // run captures while a test makes packets pass, count of them.
 func run(t *testing.T, query string, passing func(*tunnel.Watched)) (packets []captured, answer *http.Response) {
 	t.Helper()
 	var road tunnel.Watched
-	s := httptest.NewServer(Handler(Road(watch.New(&road), "server", "tun0", filter.IP)))
+	a := api.New(api.Options{})
+	Add(a, Road(watch.New(&road), "server", "tun0", filter.IP))
+	s := served(a)
 	defer s.Close()
-	answer, err := http.Get(s.URL + "/?" + query)
+	answer, err := http.Get(s.URL + Path + "?" + query)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,10 +202,12 @@ func TestOuterIPv6(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	s := httptest.NewServer(Handler(Road(watch.New(new(tunnel.Watched)), "server", "tun0", filter.IP)))
+	a := api.New(api.Options{})
+	Add(a, Road(watch.New(new(tunnel.Watched)), "server", "tun0", filter.IP))
+	s := served(a)
 	defer s.Close()
-	for query, want := range map[string]string{"at=wall": "at nic or link", "at=nic&filter=hots": "no word of the filter's", "at=link&count=0": "from 1 on"} {
-		answer, err := http.Get(s.URL + "/?" + query)
+	for query, want := range map[string]string{"at=wall": "at nic or link", "at=nic&filter=hots": "no word of the filter's", "at=link&count=0": "number >= 1"} {
+		answer, err := http.Get(s.URL + Path + "?" + query)
 		if err != nil {
 			t.Fatal(err)
 		}

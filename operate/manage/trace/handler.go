@@ -7,16 +7,15 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"culvert/operate/backend/watch"
+	"culvert/operate/manage/api"
 	"culvert/operate/manage/filter"
 )
 
-// Path is where a process is asked for its packets: by GET, with `filter` and
-// `count`. The answer is JSON, a Record a line, until the asking side has
-// closed its half of the connection, or count packets were told of.
-const Path = "/trace"
+// Path is where a process is asked for its packets. The answer is JSON, a Record a line,
+// until the asking side has closed its half of the connection, or count packets were told of.
+const Path = "/v1/trace"
 
 // Record is a line of the answer: a packet, or at last the end.
 type Record struct {
@@ -30,30 +29,37 @@ type End struct {
 	Lost uint64 `json:"lost"`
 }
 
-// Handler answers for a road with an adapter of that name, whose packets begin as
-// link says.
-func Handler(eyes *watch.Eyes, adapter string, link filter.Link) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f, err := filter.Parse(r.FormValue("filter"), link)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		count, err := strconv.ParseInt(r.FormValue("count"), 10, 64)
-		if r.FormValue("count") != "" && (err != nil || count < 1) {
-			http.Error(w, "count: expected a number from 1 on", http.StatusBadRequest)
-			return
-		}
-		t := newTracer(f, adapter, count)
-		defer eyes.Add(t)()
-		http.NewResponseController(w).Flush()
-		t.tell(r.Context(), w, count, func(p *Packet) {
-			if p.head != nil {
-				p.Summary = summary(p.head, link)
-			}
-		})
-	})
+// asked is what Path is asked with.
+type asked struct {
+	Filter string `query:"filter" maxLength:"4096" doc:"which packets, by what they are inside the tunnel, in tcpdump's syntax"`
+	Count  int64  `query:"count" minimum:"1" doc:"end after so many packets"`
 }
+
+// Add adds the operation for a road with an adapter of that name, whose packets begin as
+// link says.
+func Add(a *api.API, eyes *watch.Eyes, adapter string, link filter.Link) {
+	api.Handle(a, api.Op{Method: http.MethodGet, Path: Path, Group: "packets", Scope: api.Operate, Summary: "Packets and their way through this process", Type: lines,
+		Doc: "Lines of JSON, each a packet with its stops, until the asking side closes its half of the connection."},
+		func(w http.ResponseWriter, r *http.Request, in *asked) error {
+			f, err := filter.Parse(in.Filter, link)
+			if err != nil {
+				return api.BadRequest.Error(err.Error(), "")
+			}
+			t := newTracer(f, adapter, in.Count)
+			defer eyes.Add(t)()
+			w.Header().Set("Content-Type", lines)
+			http.NewResponseController(w).Flush()
+			t.tell(r.Context(), w, in.Count, func(p *Packet) {
+				if p.head != nil {
+					p.Summary = summary(p.head, link)
+				}
+			})
+			return nil
+		})
+}
+
+// lines is the type of an answer of lines of JSON.
+const lines = "application/x-ndjson"
 
 // tell writes records until ctx ends or count packets were written.
 func (t *tracer) tell(ctx context.Context, w http.ResponseWriter, count int64, finish func(*Packet)) {
