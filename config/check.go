@@ -35,6 +35,7 @@ func (c check) whole() {
 	checkChosen(c)
 	c.dns()
 	checkManagement(c)
+	checkMetrics(c)
 	c.clashes()
 	sortByPlace(c.notes, func(n Note) Pos { return n.Pos })
 }

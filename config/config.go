@@ -31,6 +31,7 @@ type Config struct {
 	Process    Process
 	Management Management
 	Records    Records
+	Metrics    Metrics
 	Hooks      Hooks
 
 	// Notes are for the log: directives that are ignored because they are harmless

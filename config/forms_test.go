@@ -168,6 +168,9 @@ max-routes 100
 max-routes-per-client 100
 memstats f
 mktun
+metrics-listen 127.0.0.1:9176
+metrics-names openvpn_exporter
+metrics-per device
 mlock
 mode server
 mptcp

@@ -6,6 +6,7 @@ import "sync"
 // start, over all connections.
 type Statistics struct {
 	AdapterRead, AdapterWritten uint64 // IP packets out of and into the adapter
+	PacketsRead, PacketsWritten uint64 // how many packets those are
 	LinkRead, LinkWritten       uint64 // the same bytes as packets of the data channel
 }
 
@@ -47,6 +48,8 @@ func (s *Statistics) add(p *Peer) {
 	in, out := p.Counters.InBytes.Load(), p.Counters.OutBytes.Load()
 	s.AdapterRead += out
 	s.AdapterWritten += in
+	s.PacketsRead += p.Counters.OutPackets.Load()
+	s.PacketsWritten += p.Counters.InPackets.Load()
 	s.LinkRead += p.Counters.LinkIn.Load()
 	s.LinkWritten += p.Counters.LinkOut.Load()
 }

@@ -107,6 +107,9 @@ func (b *base) Packets() Packets { return Packets{Eyes: b.eyes, Ethernet: b.ethe
 // Events is Backend's.
 func (b *base) Events(room int) *Reader { return b.feed.Add(room) }
 
+// Reading is how many readers of events there are, and how many events they lost.
+func (b *base) Reading() (readers int, lost uint64) { return b.feed.Reading() }
+
 // run runs a role; after it, nothing more happens.
 func (b *base) run(ctx context.Context, role func(context.Context) error) error {
 	defer b.feed.Close()

@@ -13,6 +13,7 @@ type Feed struct {
 	mu      sync.Mutex
 	readers []*Reader
 	closed  bool
+	lost    uint64 // events, of all readers
 }
 
 // Publish hands an event to every reader.
@@ -20,8 +21,18 @@ func (f *Feed) Publish(e Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range f.readers {
-		r.push(e)
+		if !r.push(e) {
+			f.lost++
+		}
 	}
+}
+
+// Reading returns how many readers there are, and how many events were lost so far because
+// one of them was too slow, each counted for each reader.
+func (f *Feed) Reading() (readers int, lost uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.readers), f.lost
 }
 
 // Close ends what every reader has to read.
@@ -65,13 +76,15 @@ type Reader struct {
 	lost uint64
 }
 
-// push is for the feed, which holds its lock.
-func (r *Reader) push(e Event) {
+// push is for the feed, which holds its lock. It reports false for an event that is lost.
+func (r *Reader) push(e Event) bool {
 	select {
 	case r.queue <- queued{e, r.lost}:
 		r.lost = 0
+		return true
 	default:
 		r.lost++
+		return false
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"culvert/role/event"
+	"culvert/role/server"
 	"culvert/tunnel"
 )
 
@@ -67,6 +68,7 @@ func peerOf(p *tunnel.Peer) Peer {
 	return Peer{
 		Name: p.Name(), Remote: p.Path().Remote.String(), Cipher: p.Data.CipherName(), LastHeard: p.Data.LastReceived(),
 		BytesIn: p.Counters.LinkIn.Load(), BytesOut: p.Counters.LinkOut.Load(),
+		PacketsIn: p.Counters.InPackets.Load(), PacketsOut: p.Counters.OutPackets.Load(),
 		Path: pathOf(p.Found()),
 	}
 }
@@ -81,6 +83,12 @@ func (o *onePeer) StatusText(int) []byte { return o.role.Status() }
 func (o *onePeer) Bytes() (in, out uint64) {
 	s := o.role.Statistics()
 	return s.LinkRead, s.LinkWritten
+}
+
+// Traffic is what all connections carried so far.
+func (o *onePeer) Traffic([]Peer) server.Traffic {
+	s := o.role.Statistics()
+	return server.Traffic{PacketsIn: s.PacketsWritten, PacketsOut: s.PacketsRead, BytesIn: s.LinkRead, BytesOut: s.LinkWritten}
 }
 
 // Restart is Backend's.

@@ -13,8 +13,8 @@ import (
 type Server struct {
 	base
 	role *server.Server
-	// goneIn and goneOut are the bytes of clients that have left.
-	goneIn, goneOut atomic.Uint64
+	// gone is what clients carried that have left.
+	gone struct{ packetsIn, packetsOut, bytesIn, bytesOut atomic.Uint64 }
 }
 
 var _ Backend = (*Server)(nil)
@@ -36,8 +36,10 @@ func NewServer(c *config.Config, o server.Options, p Process) (*Server, error) {
 // happened publishes an event of the role.
 func (s *Server) happened(e server.Event) {
 	if e, ok := e.(server.Ended); ok {
-		s.goneIn.Add(e.Traffic.BytesIn)
-		s.goneOut.Add(e.Traffic.BytesOut)
+		s.gone.bytesIn.Add(e.Traffic.BytesIn)
+		s.gone.bytesOut.Add(e.Traffic.BytesOut)
+		s.gone.packetsIn.Add(e.Traffic.PacketsIn)
+		s.gone.packetsOut.Add(e.Traffic.PacketsOut)
 	}
 	if s.process.Client != nil {
 		s.process.Client(e)
@@ -50,12 +52,27 @@ func (s *Server) happened(e server.Event) {
 
 // Bytes is Backend's.
 func (s *Server) Bytes() (in, out uint64) {
-	in, out = s.goneIn.Load(), s.goneOut.Load()
-	for _, c := range s.role.Everybody() {
-		in, out = in+c.BytesIn, out+c.BytesOut
-	}
-	return in, out
+	t := s.Traffic(s.Peers())
+	return t.BytesIn, t.BytesOut
 }
+
+// Traffic is what all clients carried so far: those that have left, and peers, who are here.
+func (s *Server) Traffic(peers []Peer) (t server.Traffic) {
+	t.BytesIn, t.BytesOut = s.gone.bytesIn.Load(), s.gone.bytesOut.Load()
+	t.PacketsIn, t.PacketsOut = s.gone.packetsIn.Load(), s.gone.packetsOut.Load()
+	for i := range peers {
+		p := &peers[i]
+		t.BytesIn, t.BytesOut = t.BytesIn+p.BytesIn, t.BytesOut+p.BytesOut
+		t.PacketsIn, t.PacketsOut = t.PacketsIn+p.PacketsIn, t.PacketsOut+p.PacketsOut
+	}
+	return t
+}
+
+// Handshakes is how many first handshakes of clients ended so far, and how.
+func (s *Server) Handshakes() server.Tally { return server.HandshakesOf(s.role) }
+
+// Pools are how many addresses there are for clients, and how many of them are leased.
+func (s *Server) Pools() server.Pools { return server.PoolsOf(s.role) }
 
 // Run is the role's.
 func (s *Server) Run(ctx context.Context) error { return s.run(ctx, s.role.Run) }
@@ -82,6 +99,7 @@ func clientPeer(c server.ClientStatus) Peer {
 	p := Peer{
 		Number: c.ID, Name: c.Name, User: c.Username, Connecting: c.Connecting, Remote: c.Remote.String(), IPv4: c.IPv4, IPv6: c.IPv6,
 		Cipher: c.Cipher, Serial: c.Serial, Since: c.Since, LastHeard: c.LastHeard, BytesIn: c.BytesIn, BytesOut: c.BytesOut,
+		PacketsIn: c.PacketsIn, PacketsOut: c.PacketsOut,
 		Path: pathOf(c.Path, c.Found),
 	}
 	if !c.Connecting {

@@ -56,6 +56,8 @@ type Peer struct {
 	LastHeard  time.Time    `json:"last_heard,omitzero"` // the last authentic packet from it
 	BytesIn    uint64       `json:"bytes_in"`
 	BytesOut   uint64       `json:"bytes_out"`
+	PacketsIn  uint64       `json:"packets_in,omitempty"` // of the inner network
+	PacketsOut uint64       `json:"packets_out,omitempty"`
 	// KeptFor are addresses of the adapter. This is a server that a client has left, except for
 	// the connections that are open from there.
 	KeptFor []netip.Addr `json:"kept_for,omitempty"`

@@ -105,6 +105,7 @@ func (o *opened) adopt(c *config.Config) error {
 	if o.chosen != nil {
 		o.chosen.follow(c)
 	}
+	o.measured.Adopt(c)
 	return nil
 }
 

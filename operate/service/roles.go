@@ -18,6 +18,7 @@ import (
 	"culvert/operate/backend"
 	"culvert/operate/console"
 	"culvert/operate/management"
+	"culvert/operate/metrics"
 	"culvert/operate/people"
 	"culvert/operate/policing"
 	"culvert/role/client"
@@ -40,6 +41,7 @@ type opened struct {
 	programs *hostPrograms // for this host's adapter; nil: there are none
 	chosen   *chooser      // for the proxies of user space; nil: all of theirs uses the tunnel
 	policing *policing.Policing
+	measured *metrics.Metrics
 }
 
 // roles makes the role of a configuration, for one run of it.
@@ -69,6 +71,7 @@ type roles struct {
 	reload  func()
 	// programs are those for this host's adapter; nil: there are none.
 	programs bringup.Programs
+	measured *metrics.Metrics // nil: none are asked for
 }
 
 func (r roles) open(c *config.Config) (o opened, err error) {
@@ -81,6 +84,7 @@ func (r roles) open(c *config.Config) (o opened, err error) {
 	if r.programs, own, err = r.watchedPrograms(c); err != nil {
 		return opened{}, err
 	}
+	r.measured = measuring(c, r)
 	switch {
 	case c.Mode == config.ModeServer:
 		o, err = r.openServer(c)
@@ -90,12 +94,12 @@ func (r roles) open(c *config.Config) (o opened, err error) {
 		o, err = r.openHost(c)
 	}
 	o.programs = own
-	return o, err
+	return measured(o, r.measured, err)
 }
 
 // process is what a back end needs of this process.
 func (r roles) process() backend.Process {
-	return backend.Process{Reload: r.reload, Quit: r.quit, Opened: r.local.open, Peer: r.management.Peer, Client: r.management.Client}
+	return backend.Process{Reload: r.reload, Quit: r.quit, Opened: r.local.open, Peer: bothOf(r.management.Peer, r.measured.Peer), Client: r.management.Client}
 }
 
 // quit ends this process as SIGTERM does.
@@ -116,7 +120,7 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 	stop := inTurn(recorded, l.stop)
 	o := server.Options{
 		Log: r.log, Ask: ask(c), Open: r.hooked(c, r.adapter(c, profile.UserSpaceForward(c.Server, r.log))), Forward: r.Forward && !r.UserSpace,
-		KeysDir: r.keysDir(), Lists: r.lists(c), Plugins: l.plugins, Checkers: r.checkers(),
+		KeysDir: r.keysDir(), Lists: r.lists(c), Plugins: l.plugins, Checkers: r.checkers(), SignedIn: r.measured.SignedIn,
 	}
 	know, err := r.join(c, &o, l.sources, note)
 	if err != nil {
@@ -136,7 +140,7 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 	ready, ends, ended := renewing(r, &o, ready)
 	o.Ready, stop = answering(pages, ready), inTurn(inTurn(ended, pages.Close), inTurn(sweeping(offersOf(r), r.log), inTurn(own.close, inTurn(unpoliced, stop))))
 	p := r.process()
-	p.Client, p.Certificates = eachOf(clients, know.happened, own.happened, happenedTo(ends)), certificatesOf(ends)
+	p.Client, p.Certificates = eachOf(clients, know.happened, own.happened, happenedTo(ends), r.measured.Client), certificatesOf(ends)
 	s, err := backend.NewServer(c, o, p)
 	if err != nil {
 		stop()

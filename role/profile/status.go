@@ -113,6 +113,7 @@ func keepStatus(interval time.Duration, end <-chan struct{}, write func()) {
 // tunnel.Statistics, for the status file.
 type Statistics struct {
 	AdapterRead, AdapterWritten uint64 // IP packets out of and into the adapter
+	PacketsRead, PacketsWritten uint64 // how many IP packets those are
 	LinkRead, LinkWritten       uint64 // packets of the data channel
 }
 

@@ -78,6 +78,17 @@ func (t *tally) load() (now Tally) {
 // HandshakesOf returns how many first handshakes at a server ended so far, and how.
 func HandshakesOf(s *Server) Tally { return s.desk.handshakes.load() }
 
+// Pools are how many leases of addresses a server has for its clients, for each family (0:
+// none), and how many are leased. Where there are both, a lease is a pair.
+type Pools struct{ Leased, IPv4, IPv6 int }
+
+// PoolsOf returns a server's, as they are now.
+func PoolsOf(s *Server) Pools {
+	book := s.roster.book
+	v4, v6 := book.Pools()
+	return Pools{book.Leased(), v4, v6}
+}
+
 // course returns how a client's handshake goes. It is for the control goroutine.
 func (c *client) course() Handshake { return Handshake{Course: session.CourseOf(c.Session)} }
 

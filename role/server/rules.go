@@ -65,7 +65,7 @@ func newKeyless(c *config.Config, o Options) (r *rules, trust *profile.Trust, er
 	if r.armour, err = profile.Armour(c); err != nil {
 		return nil, nil, err
 	}
-	if r.admission, err = admission.New(c, admission.Options{Trust: trust, Plugins: o.Plugins, Checkers: o.Checkers, SignIn: o.SignIn, Deciders: o.Deciders, Log: o.Log}); err != nil {
+	if r.admission, err = admission.New(c, admission.Options{Trust: trust, Plugins: o.Plugins, Checkers: o.Checkers, SignIn: o.SignIn, Deciders: o.Deciders, Counted: o.SignedIn, Log: o.Log}); err != nil {
 		return nil, nil, err
 	}
 	if f := c.Server.ConnectFreq; f.N > 0 {

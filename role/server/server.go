@@ -51,6 +51,9 @@ type Options struct {
 	// SignIn is asked last about every login, also where a client gives neither user name
 	// nor password, or the token of a login before; nil: nobody.
 	SignIn auth.Checker
+	// SignedIn, if not nil, is called with each answer about a login, and who gave it, as
+	// admission.Options.Counted says.
+	SignedIn func(who string, v auth.Verdict)
 	// People is who else has a say about clients, as long as they are in.
 	People People
 	// Deciders are asked, in order, about every client whose certificate and login

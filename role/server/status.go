@@ -29,6 +29,8 @@ type ClientStatus struct {
 	// BytesIn and BytesOut are the bytes received from and sent to the client
 	// in packets of the data channel, their framing included.
 	BytesIn, BytesOut uint64
+	// PacketsIn and PacketsOut are packets of the inner network.
+	PacketsIn, PacketsOut uint64
 	// Path is what was measured of the path to the client, if Found says so.
 	Path  tunnel.PathFound
 	Found bool
@@ -138,6 +140,7 @@ func (c *client) status(now time.Time) ClientStatus {
 	s.Connecting, s.PeerID, s.Cipher = false, c.id, c.cipher
 	s.IPv4, s.IPv6 = c.lease.IPv4, c.lease.IPv6
 	s.Path, s.Found = c.Found()
+	s.PacketsIn, s.PacketsOut = in, out
 	s.LastRef = c.usage.seen(now, c.since, in+out)
 	s.BytesIn, s.BytesOut = c.Counters.LinkIn.Load(), c.Counters.LinkOut.Load()
 	return s

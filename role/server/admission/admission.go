@@ -35,6 +35,10 @@ type Options struct {
 	// Deciders are asked, in order, about every client that asks to come in, after
 	// the files of client-config-dir.
 	Deciders []access.Decider
+	// Counted, if not nil, is called with each answer about a login, and who gave it:
+	// "plugin", "program" (auth-user-pass-verify), "management" or "accounts". It must
+	// not block.
+	Counted func(who string, v auth.Verdict)
 	// Env is what all programs are told; nil: what the configuration says.
 	Env *hooks.Env
 	// Log gets what programs print; nil: slog.Default().

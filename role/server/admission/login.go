@@ -32,15 +32,23 @@ func newLogin(c *config.Config, o Options, run hooks.Options) (l login, err erro
 	if n := len(o.Plugins); n < len(c.Login.Plugins) { // else anybody might come in
 		return l, fmt.Errorf("%v: plugin: nothing here does the work of the plugins that check logins; serve this configuration by the command culvert", c.Login.Plugins[n].Pos)
 	}
-	l.checkers = append(l.checkers, o.Plugins...)
+	count := func(who string, all ...auth.Checker) {
+		for _, c := range all {
+			l.checkers = append(l.checkers, counted(c, who, o.Counted))
+		}
+	}
+	count("plugin", o.Plugins...)
 	if c.Login.UserPassVerify != nil {
 		script, err := newScript(c, run)
 		if err != nil {
 			return l, err
 		}
-		l.checkers = append(l.checkers, script)
+		count("program", script)
 	}
-	l.checkers, l.signIn = append(l.checkers, o.Checkers...), o.SignIn
+	count("management", o.Checkers...)
+	if o.SignIn != nil {
+		l.signIn = counted(o.SignIn, "accounts", o.Counted)
+	}
 	policy := l.policy(c)
 	tokens, err := newTokens(c, policy)
 	if err != nil {

@@ -240,6 +240,9 @@ func (b *Book) Return(h *Holder) {
 // Leased returns how many addresses of the pool are in use.
 func (b *Book) Leased() int { return b.pool.leased() }
 
+// Pools returns how many leases there are for each family; 0: none.
+func (b *Book) Pools() (ipv4, ipv6 int) { return b.layout.pool.count, b.layout.pool6.count }
+
 // OnLAN reports whether the clients are on a LAN, so that they need Routes.
 func (b *Book) OnLAN() bool { return b.proxy != nil }
 
