@@ -97,6 +97,7 @@ func (c check) server() {
 		c.note(c.at("server"), "server: with nopool no client gets an address; add the line: ifconfig-pool START END; or give each client its own by client-config-dir and ifconfig-push; or remove nopool")
 	}
 	checkWeb(c)
+	checkDashboard(c)
 	checkRecords(c)
 	if c.Server.DuplicateCN && c.Server.PoolPersist != "" {
 		c.note(c.at("ifconfig-pool-persist"), "ifconfig-pool-persist: addresses are remembered by name, so clients that share a name (duplicate-cn) may get any of them")

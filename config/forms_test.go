@@ -65,6 +65,9 @@ connect-timeout 30
 crl-verify crl.pem
 cryptoapicert SUBJ:x
 daemon
+dashboard-admit admins administer
+dashboard-listen *:8444 web.crt web.key
+dashboard-url https://vpn.example.org:8444
 data-ciphers AES-256-GCM
 data-ciphers-fallback AES-256-CBC
 dev tun

@@ -31,9 +31,10 @@ type Server struct {
 	AllowLAN             bool          // in user space, clients reach the networks of the host's interfaces
 	VLANTagging          bool
 	VLANAccept           VLANAccept
-	VLANPVID             int    // 1
-	Policy               *File  // who may reach what; nil: nothing is forbidden
-	Web                  Web    // pages for people, by HTTPS
+	VLANPVID             int   // 1
+	Policy               *File // who may reach what; nil: nothing is forbidden
+	Web                  Web   // pages for people, by HTTPS
+	Dashboard            Dashboard
 	Names                string // the domain in which clients have names that the server answers; "": none
 	ClientConfigDir      string
 	CCDExclusive         bool

@@ -36,22 +36,32 @@ func (w Web) Host() string {
 
 // setWebListen is `web-listen`: ADDRESS:PORT, and the names of two files.
 func setWebListen(b *builder, d *call) error {
+	w, err := webListen(d)
+	if err != nil {
+		return err
+	}
+	w.URL = b.Server.Web.URL
+	b.Server.Web = w
+	return nil
+}
+
+// webListen reads ADDRESS:PORT, and the names of two files.
+func webListen(d *call) (w Web, err error) {
 	const form = "an address and a port, such as 192.0.2.1:8443, [2001:db8::1]:8443 or *:8443"
 	at, ok := listenAt(d.args[0])
 	if !ok {
-		return d.expected(d.args[0], form)
+		return w, d.expected(d.args[0], form)
 	}
-	w := Web{Listen: at, URL: b.Server.Web.URL}
+	w.Listen = at
 	switch len(d.args) {
 	case 2:
-		return d.fault(d.args[1], "there is a certificate and no key", "name both files, or neither, for a certificate of the server's own authority")
+		return w, d.fault(d.args[1], "there is a certificate and no key", "name both files, or neither, for a certificate of the server's own authority")
 	case 3:
 		if w.Cert, w.Key = d.args[1], d.args[2]; w.Cert == "" || w.Key == "" {
-			return d.expected("", "the names of two files: certificate and key")
+			return w, d.expected("", "the names of two files: certificate and key")
 		}
 	}
-	b.Server.Web = w
-	return nil
+	return w, nil
 }
 
 // listenAt parses an address and a port; * is every address.
@@ -65,21 +75,26 @@ func listenAt(s string) (at netip.AddrPort, ok bool) {
 }
 
 // setWebURL is `web-url`: https://NAME[:PORT].
-func setWebURL(b *builder, d *call) error {
+func setWebURL(b *builder, d *call) (err error) {
+	b.Server.Web.URL, err = webURL(d)
+	return err
+}
+
+// webURL reads https://NAME[:PORT].
+func webURL(d *call) (string, error) {
 	at, https := strings.CutPrefix(strings.TrimSuffix(d.args[0], "/"), "https://")
 	host, port, given := splitPort(at)
 	if !https {
-		return d.expected(d.args[0], "https://, a name and at most a port, such as https://vpn.example.org:8443")
+		return "", d.expected(d.args[0], "https://, a name and at most a port, such as https://vpn.example.org:8443")
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); given && (err != nil || n == 0) {
-		return d.expected(d.args[0], "a port from 1 to 65535")
+		return "", d.expected(d.args[0], "a port from 1 to 65535")
 	}
 	ascii, err := domain.ASCII(host)
 	if err != nil || !domain.Valid(host) && !isAddress(host) {
-		return d.expected(d.args[0], "https://, and a name such as vpn.example.org, or an IP address, and at most a port")
+		return "", d.expected(d.args[0], "https://, and a name such as vpn.example.org, or an IP address, and at most a port")
 	}
-	b.Server.Web.URL = "https://" + strings.ToLower(ascii) + strings.TrimPrefix(at, host)
-	return nil
+	return "https://" + strings.ToLower(ascii) + strings.TrimPrefix(at, host), nil
 }
 
 // splitPort divides HOST:PORT, where there is a port.

@@ -29,7 +29,7 @@ import (
 )
 
 func serveCommand(me service.Self) *cobra.Command {
-	var dir string
+	var dir, board string
 	var allowLAN bool
 	o := service.Options{Forward: true, Unprivileged: true}
 	c := &cobra.Command{
@@ -53,13 +53,14 @@ through ordinary sockets.`,
 				keptIn(&o, dir)
 			}
 			o.Examine = attending(dir, doctor.Options{Dir: dir, StateDir: o.StateDir, Forward: o.Forward && !o.UserSpace})
-			return service.Run(unsignalled(c.Context()), me, serverLoader(file, dir, allowLAN), o)
+			return service.Run(unsignalled(c.Context()), me, withDashboard(serverLoader(file, dir, allowLAN), board), o)
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "the server's directory, as made by culvert init")
 	c.Flags().BoolVar(&o.UserSpace, "userspace", false, "use no device (default if not root)")
 	c.Flags().BoolVar(&allowLAN, "allow-lan", false, "in user space: let clients reach the networks this host is on")
 	c.Flags().BoolVar(&o.Forward, "forward", true, "forward and masquerade for the clients")
+	c.Flags().StringVar(&board, "dashboard", "", "serve the dashboard for browsers at this `address`:port, as 127.0.0.1:8444 (docs/dashboard.md)")
 	c.SetFlagErrorFunc(notDirective)
 	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note changes to undo, and to put the socket of status, trace and capture (default "+hostnet.DefaultStateDir+")")
 	c.Flags().StringVar(&o.Name, "name", "", "name of this process in status, trace and capture (default: role and adapter)")
@@ -172,6 +173,23 @@ func serverLoader(file, dir string, allowLAN bool) func() (*config.Config, error
 		cfg.Server.AllowLAN = cfg.Server.AllowLAN || allowLAN
 		if advice := setup.Advice(dir); dir != "" && advice != "" {
 			cfg.Notes = append(cfg.Notes, config.Note{Pos: config.Pos{File: dir}, Text: advice})
+		}
+		return cfg, nil
+	}
+}
+
+// withDashboard loads a server's configuration with a dashboard at an address; "": as it is.
+func withDashboard(load func() (*config.Config, error), address string) func() (*config.Config, error) {
+	if address == "" {
+		return load
+	}
+	return func() (*config.Config, error) {
+		cfg, err := load()
+		if err == nil {
+			err = cfg.AddDashboard(address)
+		}
+		if err != nil {
+			return nil, err
 		}
 		return cfg, nil
 	}

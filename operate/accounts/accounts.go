@@ -82,6 +82,9 @@ func (a *Accounts) Join(o *server.Options, d Directories, shared bool) error {
 	return nil
 }
 
+// SignIn is how people sign in at the server that was joined last.
+func (a *Accounts) SignIn() *signin.Checker { return a.checker }
+
 // Happened takes each event of the server that was joined last.
 func (a *Accounts) Happened(e server.Event) {
 	a.meter.happened(e)

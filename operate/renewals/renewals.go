@@ -99,7 +99,7 @@ func (w *watch) step() time.Duration {
 func (w *watch) used(l setup.Lasting) bool {
 	c := w.Config()
 	if web, _ := setup.WebFiles(w.Dir); l.Path == web {
-		return c.Server.Web.Yes() && c.Server.Web.Cert == ""
+		return c.Server.OwnWebHost() != ""
 	}
 	for _, f := range []*config.File{c.Trust.Cert, c.Trust.CRLVerify} {
 		if f != nil && !f.Inline && f.Name != "" && same(c.Path(f.Name), l.Path) {

@@ -67,14 +67,23 @@ func answering(s *web.Server, ready func(*server.Server)) func(*server.Server) {
 }
 
 // readAgain are the files that a worker may have its keeper read: names, and those of the
-// certificate of web pages, which is renewed while it runs.
+// certificates of web pages and of the dashboard, which are renewed while it runs.
 func readAgain(c *config.Config, dir string, names map[string]bool) map[string]bool {
-	if c.Mode != config.ModeServer || !c.Server.Web.Yes() {
+	if c.Mode != config.ModeServer {
 		return names
 	}
 	more := map[string]bool{}
 	maps.Copy(more, names)
-	cert, key := webFiles(c, dir)
-	more[cert], more[key] = true, true
+	if c.Server.Web.Yes() {
+		cert, key := webFiles(c, dir)
+		more[cert], more[key] = true, true
+	}
+	if d := c.Server.Dashboard; d.Yes() && !d.Plain() {
+		cert, key := dashboardFiles(c, dir)
+		more[cert], more[key] = true, true
+	}
+	if len(more) == len(names) {
+		return names
+	}
 	return more
 }

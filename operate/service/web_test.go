@@ -24,6 +24,14 @@ func TestReadAgain(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(readAgain(c, "/d", nil))); !slices.Equal(got, []string{"/a", "/b"}) {
 		t.Error(got)
 	}
+	c.Server.Dashboard = config.Dashboard{Web: webAt(t, "127.0.0.1:2")}
+	if got := readAgain(c, "/d", nil); len(got) != 2 {
+		t.Error(got, "for a dashboard by HTTP")
+	}
+	c.Server.Dashboard.Cert, c.Server.Dashboard.Key = "/c", "/e"
+	if got := slices.Sorted(maps.Keys(readAgain(c, "/d", nil))); !slices.Equal(got, []string{"/a", "/b", "/c", "/e"}) {
+		t.Error(got)
+	}
 	c.Mode = config.ModeP2P
 	if got := readAgain(c, "/d", nil); len(got) > 0 {
 		t.Error(got)

@@ -62,6 +62,7 @@ type Server struct {
 	http     *http.Server
 	misses   *misses
 	proxied  bool // Options has it
+	own      bool // Options has a handler of its own
 	working  sync.WaitGroup
 	end      context.CancelFunc // nil before Start
 }
@@ -101,7 +102,7 @@ func mend(err error) string {
 }
 
 func newServer(l net.Listener, at *url.URL, id *identity, o Options) *Server {
-	s := &Server{log: o.Log, url: at, identity: id, mux: http.NewServeMux(), misses: newMisses(), proxied: o.Proxied}
+	s := &Server{log: o.Log, url: at, identity: id, mux: http.NewServeMux(), misses: newMisses(), proxied: o.Proxied, own: o.Own != nil}
 	s.listener = newDoor(l, o.Proxied)
 	if id != nil {
 		settings := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: id.show, NextProtos: []string{"http/1.1"}}
@@ -147,7 +148,11 @@ func (s *Server) Start() {
 			s.log.Error("the web pages are not served any more", "error", err)
 		}
 	})
-	s.log.Info("serving web pages", "url", s.url, "listening", s.Addr())
+	what := "serving web pages"
+	if s.own {
+		what = "serving the dashboard"
+	}
+	s.log.Info(what, "url", s.url, "listening", s.Addr())
 }
 
 // Close ends it, after a moment for answers on their way. It may be called for a nil Server.
