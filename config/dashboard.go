@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -38,7 +37,8 @@ func (s Server) DashboardURL() string {
 	case d.Plain():
 		return "http://localhost:" + port
 	case s.Web.URL != "":
-		return "https://" + net.JoinHostPort(s.Web.Host(), port)
+		at, _, _ := splitPort(strings.TrimPrefix(s.Web.URL, "https://"))
+		return "https://" + at + ":" + port
 	}
 	return ""
 }
@@ -108,7 +108,7 @@ func groupName(s string) bool {
 
 // AddDashboard has a server serve a dashboard at an address that a command line gives, in
 // place of its dashboard-listen.
-func (c *Config) AddDashboard(address string) error {
+func AddDashboard(c *Config, address string) error {
 	at, ok := listenAt(address)
 	if !ok {
 		return fmt.Errorf("--dashboard %.60q: expected an address and a port, such as 127.0.0.1:8444 or *:8444", address)

@@ -30,7 +30,7 @@ func TestAddDashboard(t *testing.T) {
 		"127.0.0.1:8444": "", "*:8444": "dashboard-url", "8444": "expected an address and a port", "192.0.2.1:0": "expected an address and a port",
 	} {
 		c := new(Config)
-		err := c.AddDashboard(address)
+		err := AddDashboard(c, address)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", address, err, want)
 		}

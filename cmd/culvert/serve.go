@@ -186,7 +186,7 @@ func withDashboard(load func() (*config.Config, error), address string) func() (
 	return func() (*config.Config, error) {
 		cfg, err := load()
 		if err == nil {
-			err = cfg.AddDashboard(address)
+			err = config.AddDashboard(cfg, address)
 		}
 		if err != nil {
 			return nil, err
