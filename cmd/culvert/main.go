@@ -160,6 +160,7 @@ the wire and in its configuration language.
   culvert use REMOTE                   move a running client to another server; also
                                        reconnect, disconnect
   culvert status | trace | capture     look into a running process
+  culvert dashboard                    see and steer a running process in a browser
   culvert history --dir D              who was connected, and what they carried
   culvert health                       ask a running process whether it works
   culvert container                    run a server as environment variables say
@@ -179,7 +180,7 @@ both by itself.`,
 		DisableSuggestions: true, // inPlainWords has its own
 	}
 	root.AddCommand(initCommand(), adoptCommand(), serveCommand(me), renewCommand(), authorityCommand(), clientCommand(), exportCommand(), importCommand(), backupCommand(), userCommand(), deviceCommand(), groupCommand(), revokeCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(), uninstallCommand(),
-		containerCommand(me), healthCommand(), statusCommand(), topCommand(), logsCommand(), historyCommand(), serversCommand(), disconnectCommand(), reconnectCommand(), useCommand(), launchCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), policyCommand(), doctorCommand(), manCommand(), versionCommand())
+		containerCommand(me), healthCommand(), dashboardCommand(), statusCommand(), topCommand(), logsCommand(), historyCommand(), serversCommand(), disconnectCommand(), reconnectCommand(), useCommand(), launchCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), policyCommand(), doctorCommand(), manCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()

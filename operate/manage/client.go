@@ -79,6 +79,9 @@ func ofRoot(dir string) string {
 	return ""
 }
 
+// TransportTo leads to the process of a client, whatever host a request names.
+func TransportTo(c *Client) http.RoundTripper { return c.http.Transport }
+
 // Name is the process's.
 func (c *Client) Name() string { return c.name }
 

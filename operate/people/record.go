@@ -15,15 +15,15 @@ import (
 // recorded has the audit log of a server's directory say what is changed in its store.
 func recorded(s store.Store, dir string) store.Store {
 	return &audit.Store{
-		Store: s, Sink: audit.NewFile(filepath.Join(dir, audit.Name)), By: by(), Command: command(os.Args),
+		Store: s, Sink: audit.NewFile(filepath.Join(dir, audit.Name)), By: By(), Command: command(os.Args),
 		Failed: func(err error) {
 			fmt.Fprintln(os.Stderr, "warning: the change was made, and the audit log does not have it:", err)
 		},
 	}
 }
 
-// by is the user of this machine who changes something, with the one who became it by sudo.
-func by() string {
+// By is the user of this machine who changes something, with the one who became it by sudo.
+func By() string {
 	name := strconv.Itoa(os.Geteuid())
 	if u, err := user.Current(); err == nil {
 		name = u.Username
