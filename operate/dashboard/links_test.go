@@ -18,7 +18,7 @@ import (
 )
 
 // tokenOf is what a page finds in a link.
-func tokenOf(t *testing.T, link string) map[string]string {
+func tokenOf(t testing.TB, link string) map[string]string {
 	t.Helper()
 	at, err := url.Parse(link)
 	if err != nil {

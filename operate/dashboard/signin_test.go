@@ -238,11 +238,11 @@ func TestEnds(t *testing.T) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				(&browser{w, b.from, map[string]*http.Cookie{}}).send(stream)
+				(&browser{t, w, b.from, map[string]*http.Cookie{}}).send(stream)
 			}()
 			<-w.asked
 			end(w, b)
-			until(t, "the session has ended", func() bool { w.Review(); return !(&browser{w, b.from, before}).state().SignedIn })
+			until(t, "the session has ended", func() bool { w.Review(); return !(&browser{t, w, b.from, before}).state().SignedIn })
 			<-done
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -41,7 +42,7 @@ func (s *site) issue(t *testing.T, name string) {
 	}
 }
 
-func open(t *testing.T, mount func(*Server)) *site {
+func open(t *testing.T, mount func(*Server), change ...func(*Options)) *site {
 	t.Helper()
 	authority, err := pki.NewAuthority(rand.Reader, time.Now(), pki.Options{Name: "test"})
 	if err != nil {
@@ -55,7 +56,11 @@ func open(t *testing.T, mount func(*Server)) *site {
 	}
 	at := listener.Addr().(*net.TCPAddr).AddrPort()
 	listener.Close()
-	s.Server, err = Open(Options{Web: config.Web{Listen: at, URL: "https://localhost"}, Cert: filepath.Join(s.dir, "cert"), Key: filepath.Join(s.dir, "key"), Log: slog.New(slog.DiscardHandler)})
+	o := Options{Web: config.Web{Listen: at, URL: "https://localhost"}, Cert: filepath.Join(s.dir, "cert"), Key: filepath.Join(s.dir, "key"), Log: slog.New(slog.DiscardHandler)}
+	for _, f := range change {
+		f(&o)
+	}
+	s.Server, err = Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,4 +279,99 @@ func TestFaults(t *testing.T) {
 	}
 	var none *Server
 	none.Close()
+}
+
+// TestOwn: a handler of its own has HTTP/2, sets its headers itself, and says whom it knows:
+// what they ask for in vain is no guess.
+func TestOwn(t *testing.T) {
+	reached := make(chan struct{})
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/known":
+			Known(w)
+			w.WriteHeader(http.StatusNotFound)
+		case "/stream":
+			http.NewResponseController(w).Flush()
+			<-reached
+			io.WriteString(w, "end")
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	})
+	s := open(t, nil, func(o *Options) { o.Own = h })
+	s.client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	stream, err := s.client.Get("https://" + s.Addr().String() + "/stream")
+	if err != nil || stream.ProtoMajor != 2 || stream.Header.Get("Content-Security-Policy") != "" {
+		t.Fatal(err, stream)
+	}
+	defer stream.Body.Close()
+	for range 2 * missesAtOnce {
+		if r, _ := s.get(t, "/known"); r.StatusCode != 404 {
+			t.Fatal(r.Status)
+		}
+	}
+	close(reached) // on the same connection, while others were answered
+	if text, err := io.ReadAll(stream.Body); err != nil || string(text) != "end" {
+		t.Error(string(text), err)
+	}
+	last := 0
+	for range 2 * missesAtOnce {
+		r, _ := s.get(t, "/unknown")
+		last = r.StatusCode
+	}
+	if last != http.StatusTooManyRequests {
+		t.Error("guesses are answered:", last)
+	}
+	Known(httptest.NewRecorder()) // means nothing
+}
+
+// TestPlain: on loopback there may be no certificate, and a proxy that says who asks: only
+// what it adds itself counts.
+func TestPlain(t *testing.T) {
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.RemoteAddr) })
+	s := open(t, nil, func(o *Options) { o.Own, o.Cert, o.Key, o.Proxied = h, "", "", true })
+	for said, want := range map[string]string{
+		"198.51.100.7":           "198.51.100.7:0",
+		"1.1.1.1, 198.51.100.7":  "198.51.100.7:0",
+		"2001:db8::1":            "[2001:db8::1]:0",
+		"::ffff:192.0.2.1":       "192.0.2.1:0",
+		"fe80::1%eth0":           "[fe80::1]:0",
+		"198.51.100.7, nonsense": "127.0.0.1:",
+		"":                       "127.0.0.1:",
+	} {
+		r, err := http.NewRequest("GET", "http://"+s.Addr().String()+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Forwarded-For", said)
+		answer, err := s.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || !strings.HasPrefix(string(text), want) {
+			t.Errorf("%q: %s, want %s", said, text, want)
+		}
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.RemoteAddr = "192.0.2.9:1"
+	r.Header.Set("X-Forwarded-For", "198.51.100.7")
+	if got := forwarded(r); got != "192.0.2.9:1" {
+		t.Error("another host says who asks:", got)
+	}
+}
+
+// FuzzForwarded: what a header says is an address, or the connection's own counts.
+func FuzzForwarded(f *testing.F) {
+	f.Add("198.51.100.7, 2001:db8::1")
+	f.Add(",%,")
+	f.Fuzz(func(t *testing.T, said string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = "127.0.0.1:4711"
+		r.Header.Set("X-Forwarded-For", said)
+		if _, err := netip.ParseAddrPort(forwarded(r)); err != nil {
+			t.Error(said, err)
+		}
+	})
 }
