@@ -111,7 +111,7 @@ func (n *netns) says(want string, argv ...string) {
 // leases, store and audit log there, too.
 func configured(n *netns) string {
 	n.t.Helper()
-	return n.output("sh", "-c", "find /etc/culvert -type f ! -name 'keys-*' ! -name ipp.txt ! -name store.db ! -name audit.log -exec md5sum {} + | sort")
+	return n.output("sh", "-c", "find /etc/culvert -type f ! -name 'keys-*' ! -name ipp.txt ! -name store.db ! -name history.db ! -name audit.log -exec md5sum {} + | sort")
 }
 
 // startsUnit starts what a unit would.

@@ -68,7 +68,7 @@ func TestTraceReasons(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { tun.server.drops(t, c.filter, c.want, c.do) })
 	}
-	tun.server.counts(t, "server on tun0, up ", "peers: 1\n", "  interop-client  "+tun.clientOuter().String(), "bad source address\n", "no route\n", "replayed\n")
+	tun.server.counts(t, "server on tun0, up ", "peers: 1;", "\ninterop-client ", "  "+tun.clientOuter().String(), "  bad source address: ", "  no route: ", "  replayed: ")
 }
 
 func firstLine(text string) string {
@@ -94,7 +94,7 @@ func TestTraceMTU(t *testing.T) {
 			ping := []string{"ping", "-n", "-c", "1", "-W", "1", "-M", "do", "-s", fmt.Sprint(large)}
 			toServer, toClient := append(ping[:len(ping):len(ping)], serverIPv4.String()), append(ping[:len(ping):len(ping)], tun.clientIPv4.prefix.Addr().String())
 			tun.server.drops(t, "icmp", "dropped: larger than the MTU", func() { tun.server.try(toClient...) })
-			tun.server.counts(t, "  larger than the MTU\n")
+			tun.server.counts(t, "  larger than the MTU: ")
 			for n, argv := range map[*netns][]string{tun.client: toServer, tun.server: toClient} {
 				n.eventually("the host knows what fits", func() bool {
 					full := n.exec(argv)
@@ -131,7 +131,7 @@ func TestTraceFirewall(t *testing.T) {
 			tun.client.ping(serverIPv4)
 		})
 	}
-	tun.server.counts(t, "refused by a firewall rule of this host\n")
+	tun.server.counts(t, "refused by a firewall rule of this host: ")
 }
 
 // TestTraceStations: on Ethernet, a frame under an address that is another's,
@@ -161,5 +161,5 @@ func TestTraceStations(t *testing.T) {
 	client.stop(syscall.SIGTERM)
 	server.expect(regexp.MustCompile(`client left`), 1, patience)
 	s.drops(t, "icmp and dst 10.8.0.77", "adapter queue route dropped: unknown MAC", toNobody)
-	s.counts(t, "spoofed MAC\n", "unknown MAC\n")
+	s.counts(t, "  spoofed MAC: ", "  unknown MAC: ")
 }

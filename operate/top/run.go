@@ -10,6 +10,8 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	_ "culvert/internal/unasked" // the terminal, for its background
+
 	"culvert/operate/backend"
 )
 

@@ -46,7 +46,7 @@ func New() *Fake {
 
 // Bytes are those of the Peers.
 func (f *Fake) Bytes() (in, out uint64) {
-	for _, p := range f.State.Peers {
+	for _, p := range f.Peers() {
 		in, out = in+p.BytesIn, out+p.BytesOut
 	}
 	return in, out
@@ -83,7 +83,18 @@ func (f *Fake) Run(ctx context.Context) error {
 func (f *Fake) Status() backend.Status { return f.State }
 
 // Peers are those of the State.
-func (f *Fake) Peers() []backend.Peer { return f.State.Peers }
+func (f *Fake) Peers() []backend.Peer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.State.Peers
+}
+
+// SetPeers sets those of the State, also while others read them by Peers and Bytes.
+func (f *Fake) SetPeers(peers []backend.Peer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.State.Peers = peers
+}
 
 // StatusText is the Text.
 func (f *Fake) StatusText(int) []byte { return []byte(f.Text) }
