@@ -133,7 +133,7 @@ func (d *Dashboard) routes() {
 
 // ServeHTTP implements http.Handler.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	secure(w.Header(), d.o.URL.Scheme == "https")
+	secure(w.Header())
 	if !d.names[hostOnly(r.Host)] {
 		problem(w, wrongHost.Error("this dashboard is not at the name by which it was asked for", "use "+d.o.URL.String()))
 		return

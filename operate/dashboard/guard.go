@@ -27,8 +27,9 @@ var (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; manifest-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// secure sets what each answer has.
-func secure(h http.Header, https bool) {
+// secure sets what each answer has. Nothing has a browser ask for HTTPS from now on
+// (Strict-Transport-Security): that would hold for all ports of the host.
+func secure(h http.Header) {
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -37,9 +38,6 @@ func secure(h http.Header, https bool) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("X-Robots-Tag", "noindex, nofollow")
-	if https {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
-	}
 }
 
 // hostOnly is a host as names are compared: without port, brackets and the last dot, in
