@@ -15,6 +15,7 @@ import (
 func TestNarrowPath(t *testing.T) {
 	t.Parallel()
 	narrow := regexp.MustCompile(`the path to the peer is narrow.*path-bytes=1300`)
+	measured := regexp.MustCompile(`path 1300, MSS from`)
 	for name, c := range map[string]struct {
 		line   string
 		silent bool // the router says nothing
@@ -43,11 +44,14 @@ func TestNarrowPath(t *testing.T) {
 			how.outerIPv6 = c.ipv6
 			server, client := serverParty(t, how, c.line), clientParty(t, how, c.line)
 			tun := dial(pairing{ours, ours}, c0, s, server, client, server.outer(far.b4, far.b6))
+			if c.line == "" { // it is measured at some moment, and from then on senders are told
+				tun.clientProc.expect(measured, 1, patience)
+				tun.serverProc.expect(measured, 1, patience)
+			}
 			for from, to := range map[*netns]netip.Addr{c0: serverIPv4, s: tun.clientIPv4.prefix.Addr()} {
-				if c.line != "" || c.ipv6 { // the first that are too large find out, and are lost
-					from.try("ping", "-n", "-c", "8", "-i", "0.2", "-w", "5", "-s", "1472", to.String())
-					from.try("ping", "-n", "-c", "3", "-i", "0.2", "-w", "5", "-s", "1230", to.String())
-				}
+				// The first that are too large find out, and are lost.
+				from.try("ping", "-n", "-c", "8", "-i", "0.2", "-w", "5", "-s", "1472", to.String())
+				from.try("ping", "-n", "-c", "3", "-i", "0.2", "-w", "5", "-s", "1230", to.String())
 				for _, size := range []int{1200, 1230, 1300, 1400, 1472} {
 					for _, discover := range []string{"want", "dont"} {
 						from.output("ping", "-n", "-c", "1", "-w", "5", "-M", discover, "-s", fmt.Sprint(size), to.String())
