@@ -23,10 +23,7 @@ answer in time. It says why.`,
 			if limit <= 0 {
 				return misused("--timeout %v: expected a time such as 5s", limit)
 			}
-			if err := r.named(args); err != nil {
-				return err
-			}
-			client, err := r.dial()
+			client, err := r.dialNamed(args)
 			if err != nil {
 				return err
 			}

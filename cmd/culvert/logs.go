@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -24,21 +23,11 @@ run. Filters go together: a line is shown if it passes all of them. culvert logs
 how much each part of the program logs, and changes that while the process runs.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := r.named(args); err != nil {
-				return err
-			}
-			client, err := r.dial()
+			client, err := r.dialNamed(args)
 			if err != nil {
 				return err
 			}
-			out := c.OutOrStdout()
-			return logs.Read(c.Context(), client, q, func(e logs.Entry) error {
-				if asJSON {
-					return json.NewEncoder(out).Encode(e)
-				}
-				_, err := out.Write(e.Append(nil))
-				return err
-			}, func(count uint64) error {
+			return logs.Read(c.Context(), client, q, func(e logs.Entry) error { return printed(c, asJSON, &e) }, func(count uint64) error {
 				fmt.Fprintf(c.ErrOrStderr(), "%d lines are not here: they came faster than they could be written\n", count)
 				return nil
 			})
@@ -87,11 +76,7 @@ line log-level SUBSYSTEM LEVEL into the configuration to keep it.`,
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(c.OutOrStdout()).Encode(s)
-			}
-			_, err = c.OutOrStdout().Write(s.Append(nil))
-			return err
+			return printed(c, asJSON, s)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")

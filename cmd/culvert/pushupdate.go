@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -59,12 +58,7 @@ connect later.`,
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				err = json.NewEncoder(c.OutOrStdout()).Encode(done)
-			} else {
-				_, err = c.OutOrStdout().Write(done.Append(nil))
-			}
-			return errors.Join(err, done.Err())
+			return errors.Join(printed(c, asJSON, &done), done.Err())
 		},
 	}
 	c.Flags().StringArrayVar(&u.Names, "to", nil, "a client's name, as in culvert status; may be repeated")

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+
 	"github.com/spf13/cobra"
 
 	"culvert/operate/hub"
@@ -36,8 +38,25 @@ func (r *running) dial() (*manage.Client, error) {
 	return manage.Dial(r.dir, "", r.name)
 }
 
+// dialNamed is dial for a command that may name the process by a word.
+func (r *running) dialNamed(args []string) (*manage.Client, error) {
+	if err := r.named(args); err != nil {
+		return nil, err
+	}
+	return r.dial()
+}
+
 // hub is as dial, but finds a hub.
 func (r *running) hub() (*manage.Client, error) {
 	c, err := hub.Dial(r.dir, r.name)
 	return c.Client, err
+}
+
+// printed prints what a process answered, as JSON or as text.
+func printed(c *cobra.Command, asJSON bool, answer interface{ Append([]byte) []byte }) error {
+	if asJSON {
+		return json.NewEncoder(c.OutOrStdout()).Encode(answer)
+	}
+	_, err := c.OutOrStdout().Write(answer.Append(nil))
+	return err
 }

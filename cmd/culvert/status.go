@@ -33,10 +33,7 @@ office; it is needed where several run.`,
 			if !slices.Contains(top.Sorts, o.Sort) {
 				return misused("--sort %s: expected one of %s", o.Sort, strings.Join(top.Sorts, ", "))
 			}
-			if err := r.named(args); err != nil {
-				return err
-			}
-			client, err := r.dial()
+			client, err := r.dialNamed(args)
 			if err != nil {
 				return err
 			}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -27,10 +26,7 @@ manager; another service manager may start a client at once.`,
 		SuggestFor: []string{"stop", "down", "end", "quit", "exit", "kill", "off", "logout"},
 		Args:       cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := r.named(args); err != nil {
-				return err
-			}
-			client, err := r.dial()
+			client, err := r.dialNamed(args)
 			if err != nil {
 				return err
 			}
@@ -71,10 +67,7 @@ goes on until the new one is up, and stays if that fails. The adapter stays, too
 		SuggestFor: []string{"restart", "renegotiate", "refresh"},
 		Args:       cobra.MaximumNArgs(1),
 	}, func(ctx context.Context, r running, args []string) (backend.Used, error) {
-		if err := r.named(args); err != nil {
-			return backend.Used{}, err
-		}
-		client, err := r.dial()
+		client, err := r.dialNamed(args)
 		if err != nil {
 			return backend.Used{}, err
 		}
@@ -121,11 +114,7 @@ func moveCommand(c *cobra.Command, move func(ctx context.Context, r running, arg
 		if err != nil {
 			return err
 		}
-		if asJSON {
-			return json.NewEncoder(c.OutOrStdout()).Encode(used)
-		}
-		_, err = c.OutOrStdout().Write(used.Append(nil))
-		return err
+		return printed(c, asJSON, &used)
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	r.flags(c)

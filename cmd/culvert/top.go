@@ -30,10 +30,7 @@ Where the output is no terminal, or with --once, it shows one moment as text. NA
 process's, such as server-tun0; it is needed where several run.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := r.named(args); err != nil {
-				return err
-			}
-			client, err := r.dial()
+			client, err := r.dialNamed(args)
 			if err != nil {
 				return err
 			}
