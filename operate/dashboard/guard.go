@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"culvert/operate/manage/api"
+	"culvert/operate/web"
 )
 
 // Kinds of faults besides those of the API.
@@ -30,14 +31,10 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // secure sets what each answer has. Nothing has a browser ask for HTTPS from now on
 // (Strict-Transport-Security): that would hold for all ports of the host.
 func secure(h http.Header) {
+	web.Secure(h)
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), serial=(), publickey-credentials-get=(self), publickey-credentials-create=(self), clipboard-write=(self)")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("X-Robots-Tag", "noindex, nofollow")
 }
 
 // hostOnly is a host as names are compared: without port, brackets and the last dot, in

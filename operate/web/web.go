@@ -132,7 +132,7 @@ func (s *Server) URL() *url.URL { return s.url }
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Handle has h answer for a pattern of http.ServeMux, such as "/signin/". Call it before
-// Start. Answers have the headers of secure, which h may change, and requests of more than
+// Start. Answers have the headers of Secure, which h may change, and requests of more than
 // maxBody are not read to their end.
 func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
 
@@ -172,10 +172,10 @@ func (s *Server) Close() {
 	s.working.Wait()
 }
 
-// guarded has a handler answer within limits, with the headers of secure.
+// guarded has a handler answer within limits, with the headers of Secure.
 func (s *Server) guarded(h http.Handler) http.Handler {
 	return s.watched(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secure(w.Header())
+		Secure(w.Header())
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		h.ServeHTTP(w, r)
 	}))
@@ -189,7 +189,7 @@ func (s *Server) watched(h http.Handler) http.Handler {
 		}
 		source := sourceOf(r.RemoteAddr)
 		if s.misses.tooMany(source, time.Now()) {
-			secure(w.Header())
+			Secure(w.Header())
 			w.Header().Set("Retry-After", "60")
 			w.WriteHeader(http.StatusTooManyRequests)
 			return
@@ -224,8 +224,8 @@ func Known(w http.ResponseWriter) {
 	}
 }
 
-// secure sets what each answer has.
-func secure(h http.Header) {
+// Secure sets what each answer has that a browser gets, for a page without anything of its own.
+func Secure(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
