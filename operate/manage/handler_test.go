@@ -52,7 +52,7 @@ func TestStatusJSON(t *testing.T) {
 		`{"role":"server","adapter":"tun0","since":"2026-03-01T12:00:00Z","peers":` + peers + `,"drops":{"replayed":2},"revocation_lists":["crl.pem"],"marked":4}`: b.State,
 		`{"role":"client","adapter":"tun1","since":"2026-03-01T12:00:00Z","peers":null,"drops":{}}`:                                                                {Role: "client", Adapter: "tun1", Since: when, Drops: map[string]uint64{}},
 	} {
-		b.State = state
+		b.Change(func(s *backend.Status) { *s = state })
 		got, err := c.Status(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -60,7 +60,7 @@ func TestSteerOthers(t *testing.T) {
 	b := backendtest.New()
 	c := serve(t, b)
 	for role, want := range map[string]string{"server": "is a server", "host": "paired hosts"} {
-		b.State.Role = role
+		b.Change(func(s *backend.Status) { s.Role = role })
 		_, use := c.Use(t.Context(), "2")
 		_, reconnect := c.Reconnect(t.Context())
 		for _, err := range []error{use, reconnect, c.Disconnect(t.Context())} {

@@ -15,7 +15,7 @@ import (
 // Fake is a back end that says what it is told to, and notes what it is asked. Make
 // it with New.
 type Fake struct {
-	// State is what Status returns, and has the Peers.
+	// State is what Status returns, and has the Peers. While others may ask, use Change.
 	State backend.Status
 	// Text is what StatusText returns, without the version.
 	Text string
@@ -80,20 +80,20 @@ func (f *Fake) Run(ctx context.Context) error {
 }
 
 // Status is the State.
-func (f *Fake) Status() backend.Status { return f.State }
-
-// Peers are those of the State.
-func (f *Fake) Peers() []backend.Peer {
+func (f *Fake) Status() backend.Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.State.Peers
+	return f.State
 }
 
-// SetPeers sets those of the State, also while others read them by Peers and Bytes.
-func (f *Fake) SetPeers(peers []backend.Peer) {
+// Peers are those of the State.
+func (f *Fake) Peers() []backend.Peer { return f.Status().Peers }
+
+// Change changes the State while others read it.
+func (f *Fake) Change(change func(*backend.Status)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.State.Peers = peers
+	change(&f.State)
 }
 
 // StatusText is the Text.
