@@ -108,7 +108,9 @@ func TestLives(t *testing.T) {
 			t.Error("one that left lives on")
 		}
 		// Events that were missed: the peers count.
-		b.Change(func(s *backend.Status) { s.Peers = []backend.Peer{{Number: 8}, {Number: 9}, {Number: 10, Connecting: true}} })
+		b.Change(func(s *backend.Status) {
+			s.Peers = []backend.Peer{{Number: 8}, {Number: 9}, {Number: 10, Connecting: true}}
+		})
 		b.Happen(backend.Event{Kind: backend.Missed, Count: 3})
 		time.Sleep(time.Second)
 		if got := r.Rates().Sessions; got[len(got)-1] != 2 {
