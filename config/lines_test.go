@@ -288,6 +288,8 @@ func TestHarmfulLines(t *testing.T) {
 		{text: "history-anonymise 7 all", fault: "or names, to replace them by keyed hashes"},
 		{text: "accounting-interval 10\naccounting-log x", fault: "seconds from 60"},
 		{text: "accounting-radius", fault: "a value is missing"},
+		{text: "accounting-radius a pass.txt\nsign-in-radius-name gate"},
+		{text: "accounting-log x\nsign-in-radius-name gate", fault: "add a line sign-in-radius or accounting-radius"},
 		{text: "accounting-radius a:0 pass.txt", fault: "a host, or host:port"},
 		{text: "accounting-radius a missing.pem", fault: "cannot be read"},
 		{text: "oidc-user email @example.org", fault: "a domain, such as example.org"},

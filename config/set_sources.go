@@ -92,7 +92,7 @@ func setSignInPAM(b *builder, d *call) error {
 
 // checkSources checks that the directives about directories make sense together.
 func checkSources(c check) {
-	if c.isServer() && c.Sources.RADIUSName != "" && !c.has("sign-in-radius") {
-		c.problem("sign-in-radius-name", "no RADIUS server is asked", "add the line: sign-in-radius HOST SECRET-FILE")
+	if c.isServer() && c.Sources.RADIUSName != "" && !c.has("sign-in-radius") && !c.has("accounting-radius") {
+		c.problem("sign-in-radius-name", "no RADIUS server is asked or told", "add a line sign-in-radius or accounting-radius, with HOST SECRET-FILE")
 	}
 }

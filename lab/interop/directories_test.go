@@ -18,6 +18,7 @@ const radiusSecret = "between-us"
 
 // radiusServer starts FreeRADIUS on a host. It knows ada, who has an address of her own, and
 // eve, whom it rejects with a reason; ada, at gate codes, is asked for 4711 in a second step.
+// At port 1813 it takes accounts of sessions, into the file detail.
 func (n *netns) radiusServer(port string) *process {
 	dir := n.dir
 	n.file("dictionary", "$INCLUDE /usr/share/freeradius/dictionary\n")
@@ -40,12 +41,25 @@ modules {
 	files {
 		usersfile = `+filepath.Join(dir, "users")+`
 	}
+	detail {
+		filename = `+filepath.Join(dir, "detail")+`
+	}
 }
 server default {
 	listen {
 		type = auth
 		ipaddr = 127.0.0.1
 		port = `+port+`
+	}
+	listen {
+		type = acct
+		ipaddr = 127.0.0.1
+		port = 1813
+	}
+	preacct {
+	}
+	accounting {
+		detail
 	}
 	authorize {
 		files
