@@ -38,9 +38,12 @@ type Config struct {
 	// here, spellings that were translated, defaults that changed.
 	Notes   []Note
 	touches []Touch
-	said    saying         // what each directive was given
-	lines   map[string]Pos // where each directive stood last
-	reads   ReadFile       // of the files that it names; nil: none can be read
+	said    saying    // what each directive was given
+	used    []Setting // the lines that were carried out, but for those of <connection> blocks
+	// usedInBlocks are those of <connection> blocks.
+	usedInBlocks []Setting
+	lines        map[string]Pos // where each directive stood last
+	reads        ReadFile       // of the files that it names; nil: none can be read
 }
 
 // At returns where a directive stood last, the zero Pos if nowhere.

@@ -117,7 +117,14 @@ func AddDashboard(c *Config, address string) error {
 	if fault, mend := c.Server.dashboardFault(); fault != "" {
 		return fmt.Errorf("--dashboard %s: %s; %s", address, fault, mend)
 	}
+	useFlag(c, "dashboard-listen", address)
 	return nil
+}
+
+// AllowLAN sets allow-lan, as a flag of the command line asks.
+func AllowLAN(c *Config) {
+	c.Server.AllowLAN = true
+	useFlag(c, "allow-lan")
 }
 
 // checkDashboard wants a dashboard that people find.

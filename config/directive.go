@@ -34,6 +34,12 @@ type Directive struct {
 	// same way, or not at all: a number of buffers, a time to wait, what is logged.
 	spare bool
 
+	// conceal is what of its values or block is or may be secret.
+	conceal conceal
+	// changedBy are the directives that change what holds without this one, with spaces
+	// between them.
+	changedBy string
+
 	// Routing marks what route-nopull does not take from a server.
 	Routing bool
 	// Touches is what the directive does on this machine beyond a tunnel.

@@ -157,7 +157,7 @@ func settings(t *testing.T, text string) *Config {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	c.Notes, c.lines, c.reads, c.said = nil, nil, nil, nil
+	c.Notes, c.lines, c.reads, c.said, c.used, c.usedInBlocks = nil, nil, nil, nil, nil, nil
 	clear := []*File{c.Trust.CA, c.Trust.Cert, c.Trust.Key, c.Login.UserPass}
 	for _, f := range clear {
 		if f != nil {

@@ -189,6 +189,7 @@ func (b *builder) apply(d *call, place Where) {
 	b.again(row, d, place)
 	b.given[d.name] = d.Pos
 	b.said.line(d)
+	use(b, row, d, place)
 	b.run(row, d)
 }
 
@@ -344,6 +345,7 @@ func (c *Config) clone() *Config {
 	n.Routing.DNS.NBDD = slices.Clone(c.Routing.DNS.NBDD)
 	n.Notes = slices.Clone(c.Notes)
 	n.touches = slices.Clone(c.touches)
+	n.used, n.usedInBlocks = slices.Clip(c.used), slices.Clip(c.usedInBlocks)
 	n.Process.Env = slices.Clone(c.Process.Env)
 	return &n
 }

@@ -38,7 +38,7 @@ func (b *builder) resolveRemotes() {
 // resolveBlock applies a <connection> block to a copy of the whole.
 func (b *builder) resolveBlock(block connection) {
 	whole := *b.Config
-	whole.Link.Remotes, whole.Notes = nil, nil
+	whole.Link.Remotes, whole.Notes, whole.usedInBlocks = nil, nil, nil
 	s := builderOf(b.rows, whole.clone(), b.read)
 	s.rest = b.record
 	s.sockets.port, s.sockets.rport, s.sockets.lport = b.sockets.port, b.sockets.rport, b.sockets.lport
@@ -50,6 +50,7 @@ func (b *builder) resolveBlock(block connection) {
 		own = own || d.name != "remote" && d.name != "proto" && d.name != "port" && d.name != "rport"
 	}
 	s.settle()
+	b.usedInBlocks = append(b.usedInBlocks, s.used[len(b.used):]...)
 	if s.sockets.override = b.sockets.override; s.sockets.callsTCP() {
 		overrideProxy(s)
 	}

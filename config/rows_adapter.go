@@ -11,7 +11,7 @@ var adapterRows = list{
 	{Name: "ifconfig-ipv6", Usage: "address/bits [remote]", Where: pull, Help: "Set the adapter's IPv6 address.", set: setIfconfigIPv6},
 	{Name: "ifconfig-noexec", Where: top, Help: "Leave the adapter's addresses alone.", set: on(func(c *Config) *bool { return &c.Adapter.IfconfigNoexec })},
 	{Name: "lladdr", Usage: "address", Where: pull, Help: "Set an Ethernet adapter's MAC address.", set: setLLAddr},
-	{Name: "tun-mtu", spare: true, Usage: "bytes [occ-mtu]", Where: conn | InPush, Default: "1500", Help: "Set the adapter's MTU.", set: setTunMTU},
+	{Name: "tun-mtu", changedBy: "link-mtu udp-mtu", spare: true, Usage: "bytes [occ-mtu]", Where: conn | InPush, Default: "1500", Help: "Set the adapter's MTU.", set: setTunMTU},
 	{Name: "tun-mtu-max", spare: true, Usage: "bytes", Where: top, Default: "1600", Help: "Take no larger MTU from a server.", set: integer(68, 65536, func(c *Config) *int { return &c.Adapter.MaxMTU })},
 	{Name: "txqueuelen", spare: true, Usage: "n", Where: top, Help: "Set the length of the adapter's queue (Linux).", set: integer(0, maxSeconds, func(c *Config) *int { return &c.Adapter.TxQueueLen })},
 	{Name: "ip-win32", spare: true, Usage: "method [offset|default] [lease]", Where: pull, Help: "With adapter ethernet dhcp and dynamic: the DHCP server's place in the subnet, and the lease in seconds.", set: func(b *builder, d *call) error { b.device.ipWin32 = d; return nil }},
@@ -21,7 +21,7 @@ var adapterRows = list{
 	{Name: "tun-ipv6", Where: pull, Status: Harmless, Help: "Carry IPv6, which is always done."},
 	{Name: "ifconfig-nowarn", Where: pull, Status: Harmless, Help: "Do not compare addresses with the other end."},
 	{Name: "tun-mtu-extra", Usage: "bytes", Where: conn, Status: Harmless, Help: "Leave room in buffers for tap adapters."},
-	{Name: "iproute", Usage: "command", Where: top, Status: Harmless, Reason: "ignored; no program is needed to set addresses and routes", Help: "Set addresses and routes with this program."},
+	{Name: "iproute", conceal: concealCommand, Usage: "command", Where: top, Status: Harmless, Reason: "ignored; no program is needed to set addresses and routes", Help: "Set addresses and routes with this program."},
 
 	// For Windows.
 	{Name: "allow-nonadmin", Usage: "[adapter]", Where: top, Status: WindowsOnly, Help: "Say who may use an adapter."},

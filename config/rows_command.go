@@ -5,7 +5,7 @@ var commandsRows = list{
 	// Commands.
 	{Name: "help", Where: InCommandLine, Status: Command, Help: "Show this list, or what is known about a directive."},
 	{Name: "version", Where: InCommandLine, Status: Command, Help: "Show the version."},
-	{Name: "genkey", Usage: "[kind] [file] [argument]", Where: InCommandLine, Status: Command, Help: "Make a key: secret, tls-auth, tls-crypt, tls-crypt-v2-server, tls-crypt-v2-client or auth-token."},
+	{Name: "genkey", conceal: concealRest, Usage: "[kind] [file] [argument]", Where: InCommandLine, Status: Command, Help: "Make a key: secret, tls-auth, tls-crypt, tls-crypt-v2-server, tls-crypt-v2-client or auth-token."},
 	{Name: "mktun", Where: InCommandLine, Status: Command, Help: "Make an adapter that stays, and exit."},
 	{Name: "rmtun", Where: InCommandLine, Status: Command, Help: "Remove an adapter that stayed, and exit."},
 	{Name: "show-ciphers", Where: InCommandLine, Status: Command, Help: "List the ciphers of the data channel."},

@@ -2,7 +2,7 @@ package config
 
 // dataRows are the directives of PartData.
 var dataRows = list{
-	{Name: "data-ciphers", Usage: "list", Where: top | InCCD, Default: "AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305", Help: "Negotiate one of these ciphers, the first preferred, with colons between.", set: setCiphers},
+	{Name: "data-ciphers", changedBy: "cipher compat-mode ncp-disable", Usage: "list", Where: top | InCCD, Default: "AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305", Help: "Negotiate one of these ciphers, the first preferred, with colons between.", set: setCiphers},
 	{Name: "ncp-ciphers", Same: "data-ciphers", Usage: "list", Where: top | InCCD, Help: "The old name of data-ciphers.", set: setCiphers},
 	{Name: "data-ciphers-fallback", Usage: "name", Where: top | InCCD, Help: "Use this cipher with peers that cannot negotiate.", set: setFallback},
 	{Name: "cipher", Usage: "name", Where: pull | InCCD, Help: "Use this cipher with peers that cannot negotiate, and offer it; data-ciphers replaces it.", set: setCipher},

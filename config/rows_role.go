@@ -6,8 +6,8 @@ var roleRows = list{
 	{Name: "tls-client", Where: top, Help: "Begin the TLS handshake; the other end has tls-server.", set: on(func(c *Config) *bool { return &c.TLSClient })},
 	{Name: "tls-server", Where: top, Help: "Answer the TLS handshake; the other end has tls-client.", set: on(func(c *Config) *bool { return &c.TLSServer })},
 	{Name: "pull", Where: top, Role: RoleClient, Help: "Take the options that the server pushes.", set: on(func(c *Config) *bool { return &c.Pull })},
-	{Name: "mode", Usage: "p2p|server", Where: top, Default: "p2p", Help: "Serve many clients (server), or talk to one other host (p2p).", set: choice(func(c *Config) *Mode { return &c.Mode }, word[Mode]{"p2p", ModeP2P}, word[Mode]{"server", ModeServer})},
-	{Name: "secret", Usage: "file [direction]", Where: top, Inline: true, Help: "Use one shared key in place of TLS, between two hosts.", set: keyFile(func(c *Config) **File { return &c.Trust.Secret })},
+	{Name: "mode", changedBy: "server server-ipv6 server-bridge proxy-lan", Usage: "p2p|server", Where: top, Default: "p2p", Help: "Serve many clients (server), or talk to one other host (p2p).", set: choice(func(c *Config) *Mode { return &c.Mode }, word[Mode]{"p2p", ModeP2P}, word[Mode]{"server", ModeServer})},
+	{Name: "secret", conceal: concealBlock, Usage: "file [direction]", Where: top, Inline: true, Help: "Use one shared key in place of TLS, between two hosts.", set: keyFile(func(c *Config) **File { return &c.Trust.Secret })},
 	{Name: "allow-deprecated-insecure-static-crypto", Where: top, Help: "Say that secret is meant, which has no forward secrecy; OpenVPN 2.7 needs it beside secret.", set: on(func(c *Config) *bool { return &c.Data.AllowStaticCrypto })},
 	{Name: "push-peer-info", Where: top, Role: RoleClient, Help: "Tell the server more about this host: its MAC address, the system's version and the TLS library.", set: on(func(c *Config) *bool { return &c.Process.PushPeerInfo })},
 	{Name: "config", Adds: true, Usage: "file", Where: top | InCCD, Help: "Read another configuration file here.", set: setConfig},
@@ -25,6 +25,6 @@ var roleRows = list{
 	{Name: "opt-verify", Where: top, Status: Harmless, Help: "Compare options with the other end; removed in OpenVPN 2.7."},
 
 	// Refused.
-	{Name: "scramble", Usage: "[argument] ...", Where: top, Status: Refused, Reason: "a patch that changes what goes over the wire; remove it on both ends", Help: "Obfuscate packets; from a patched OpenVPN."},
+	{Name: "scramble", conceal: concealAll, Usage: "[argument] ...", Where: top, Status: Refused, Reason: "a patch that changes what goes over the wire; remove it on both ends", Help: "Obfuscate packets; from a patched OpenVPN."},
 	{Name: "gremlin", Usage: "n", Where: top, Status: Refused, Reason: "it tests OpenVPN itself: remove the line", Help: "Break connections at random, to test OpenVPN."},
 }

@@ -15,7 +15,7 @@ var serverRows = list{
 	{Name: "ifconfig-ipv6-pool", Usage: "network/bits", Where: top, Role: RoleServer, Help: "Give clients IPv6 addresses from this network.", set: networkIPv6(func(c *Config) *netip.Prefix { return &c.Server.PoolIPv6 })},
 	{Name: "ifconfig-push-constraint", Guards: true, Usage: "network netmask", Where: top, Role: RoleServer, Help: "Let ifconfig-push give addresses of this network only.", set: setPushConstraint},
 	{Name: "ifconfig-pool-persist", Usage: "file [seconds]", Where: top, Role: RoleServer, Touches: TouchWrites, Help: "Remember in this file which client had which address.", set: setPoolPersist},
-	{Name: "push", Adds: true, Usage: "option ...", Where: top | InCCD, Role: RoleServer, Help: "Send this option to clients.", set: setPush},
+	{Name: "push", conceal: concealLine, Adds: true, Usage: "option ...", Where: top | InCCD, Role: RoleServer, Help: "Send this option to clients.", set: setPush},
 	{Name: "client-to-client", Where: top, Role: RoleServer, Help: "Let clients reach one another.", set: on(func(c *Config) *bool { return &c.Server.ClientToClient })},
 	{Name: "duplicate-cn", Where: top, Role: RoleServer, Help: "Let several clients share one name.", set: on(func(c *Config) *bool { return &c.Server.DuplicateCN })},
 	{Name: "max-clients", Usage: "n", Where: top, Role: RoleServer, Default: "1024", Help: "Serve at most this many clients at one time.", set: integer(1, 1<<24, func(c *Config) *int { return &c.Server.MaxClients })},

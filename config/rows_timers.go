@@ -5,9 +5,9 @@ import "time"
 // timersRows are the directives of PartTimers.
 var timersRows = list{
 	{Name: "keepalive", spare: true, Usage: "interval timeout", Where: top, Help: "Set ping and ping-restart for both ends.", set: setKeepalive},
-	{Name: "ping", spare: true, Usage: "seconds", Where: pull | InCCD, Default: "0", Help: "Send a ping after this long without a packet sent.", set: seconds(longest, func(c *Config) *time.Duration { return &c.Timers.Ping })},
+	{Name: "ping", changedBy: "keepalive", spare: true, Usage: "seconds", Where: pull | InCCD, Default: "0", Help: "Send a ping after this long without a packet sent.", set: seconds(longest, func(c *Config) *time.Duration { return &c.Timers.Ping })},
 	{Name: "ping-restart", spare: true, Usage: "seconds", Where: pull | InCCD, Help: "Connect again after this long without a packet received; 120 on a client of a server.", set: setPingRestart},
-	{Name: "ping-exit", spare: true, Usage: "seconds", Where: pull | InCCD, Default: "0", Help: "Exit after this long without a packet received.", set: setPingExit},
+	{Name: "ping-exit", changedBy: "ping-restart keepalive", spare: true, Usage: "seconds", Where: pull | InCCD, Default: "0", Help: "Exit after this long without a packet received.", set: setPingExit},
 	{Name: "ping-timer-rem", spare: true, Where: pull | InCCD, Help: "Start ping-exit only when the other end has called.", set: on(func(c *Config) *bool { return &c.Timers.PingTimerRem })},
 	{Name: "inactive", Usage: "seconds [bytes]", Where: pull | InCCD, Default: "0", Help: "Exit when the tunnel carries less than this in this time; a server cuts the client off.", set: setInactive},
 	{Name: "explicit-exit-notify", spare: true, Usage: "[n]", Where: conn | InPush, Help: "Tell the other end when this one leaves.", set: setExplicitExitNotify},

@@ -170,7 +170,9 @@ func serverLoader(file, dir string, allowLAN bool) func() (*config.Config, error
 		if err != nil {
 			return nil, err
 		}
-		cfg.Server.AllowLAN = cfg.Server.AllowLAN || allowLAN
+		if allowLAN {
+			config.AllowLAN(cfg)
+		}
 		if advice := setup.Advice(dir); dir != "" && advice != "" {
 			cfg.Notes = append(cfg.Notes, config.Note{Pos: config.Pos{File: dir}, Text: advice})
 		}

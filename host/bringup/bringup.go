@@ -149,7 +149,7 @@ func (o Options) bringUp(ctx context.Context, device *tuntap.Device, want State)
 		device.Close()
 		return nil, err
 	}
-	a.Changes = a.applied.Changes()
+	a.Changes, a.present.partial = a.applied.Changes(), a.Partial
 	device.RegainMAC()
 	if want.Ethernet != nil {
 		err = a.addEthernet(*want.Ethernet, o.Log)
@@ -198,6 +198,7 @@ func (a *Adapter) Update(ctx context.Context, want State) error {
 // apply is Update without programs.
 func (a *Adapter) apply(ctx context.Context, want State) error {
 	if a.applied == nil {
+		a.present.note(want)
 		return nil
 	}
 	changed := a.updateEthernet(want.Ethernet)

@@ -87,6 +87,25 @@ func (p *present) now() State {
 	return p.state
 }
 
+// note is bring where there is no host to change.
+func (p *present) note(want State) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state = want
+}
+
+// Wanted returns the state that the adapter was brought to last, and what of it could not be
+// had; nil: all could. It is that of this process alone, unless ChangesHost. Any goroutine may
+// call it; a nil adapter wants nothing.
+func (a *Adapter) Wanted() (State, *hostnet.PartialError) {
+	if a == nil {
+		return State{}, nil
+	}
+	a.present.mu.Lock()
+	defer a.present.mu.Unlock()
+	return a.present.state, a.present.partial
+}
+
 // bring brings the host to a state.
 func (p *present) bring(ctx context.Context, host Applied, want State) error {
 	p.mu.Lock()

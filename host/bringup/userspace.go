@@ -39,7 +39,7 @@ func UserSpace(forward *userstack.ForwardOptions) Opener {
 				return nil, err
 			}
 		}
-		return &Adapter{NIC: stack, Stack: stack}, nil
+		return &Adapter{NIC: stack, Stack: stack, present: present{state: want}}, nil
 	}
 }
 

@@ -44,6 +44,7 @@ type base struct {
 	process  Process
 	ethernet bool
 	adapter  atomic.Pointer[opened]
+	cfg      *atomic.Pointer[config.Config] // that it goes by
 	road     *tunnel.Road
 	eyes     *watch.Eyes
 	feed     Feed
@@ -57,7 +58,9 @@ type opened struct {
 }
 
 func newBase(role string, c *config.Config, p Process) base {
-	return base{role: role, process: p, ethernet: profile.Kind(c.Adapter) == nic.Ethernet}
+	goesBy := new(atomic.Pointer[config.Config])
+	goesBy.Store(c)
+	return base{role: role, process: p, ethernet: profile.Kind(c.Adapter) == nic.Ethernet, cfg: goesBy}
 }
 
 // opener is open, which also makes the adapter known: for the options of a role.
@@ -100,6 +103,18 @@ func (b *base) status(peers []Peer) Status {
 	}
 	return s
 }
+
+// adopting has a role go on with another configuration.
+func (b *base) adopting(to *config.Config, adopt func(*config.Config) error) error {
+	err := adopt(to)
+	if err == nil {
+		b.cfg.Store(to)
+	}
+	return err
+}
+
+// Configuration is Explained's.
+func (b *base) Configuration() (now, told *config.Config) { return b.cfg.Load(), nil }
 
 // Packets is Backend's.
 func (b *base) Packets() Packets { return Packets{Eyes: b.eyes, Ethernet: b.ethernet} }

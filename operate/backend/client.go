@@ -18,6 +18,7 @@ type Client struct {
 	up       atomic.Bool // there is a connection
 	adopt    func(*config.Config) error
 	adapter  func() *bringup.Adapter // nil while there is none
+	settled  func() *config.Config   // nil while there was no connection
 	only     config.Choice
 	except   config.Choice
 }
@@ -33,6 +34,7 @@ func NewClient(c *config.Config, o client.Options, p Process) (*Client, error) {
 		return nil, err
 	}
 	cl.role, cl.peer, cl.controls, cl.adopt, cl.adapter = role, role.Server, role.Controls(), role.Adopt, role.Adapter
+	cl.settled = func() *config.Config { return client.SettledBy(role) }
 	cl.at(role.Road(), cl)
 	return cl, nil
 }
@@ -75,7 +77,7 @@ func (c *Client) follow(e event.Event) {
 }
 
 // Adopt is the role's.
-func (c *Client) Adopt(to *config.Config) error { return c.adopt(to) }
+func (c *Client) Adopt(to *config.Config) error { return c.adopting(to, c.adopt) }
 
 // LookupNetIP resolves a name by the servers that were pushed, for a client whose adapter is
 // in user space. The network is ip, ip4 or ip6. It fails as DialContext does.

@@ -99,7 +99,15 @@ func (w *world) run(role interface{ Run(context.Context) error }) (stop func()) 
 var quiet = slog.New(slog.DiscardHandler)
 
 // serverAndClient are both ends, not running yet.
-func (w *world) serverAndClient() (*Server, *Client) {
+func (w *world) serverAndClient() (*Server, *Client) { return w.endsWith(ends{open: open}) }
+
+// ends are further lines of both ends, and what opens their adapters.
+type ends struct {
+	open           func(name string) bringup.Opener
+	server, client string
+}
+
+func (w *world) endsWith(e ends) (*Server, *Client) {
 	w.t.Helper()
 	authority, err := pki.NewAuthority(rand.Reader, epoch, pki.Options{Name: "test"})
 	if err != nil {
@@ -113,13 +121,13 @@ func (w *world) serverAndClient() (*Server, *Client) {
 	keys := func(p pki.Pair) string {
 		return block("ca", authority.CertPEM()) + block("cert", p.CertPEM) + block("key", p.KeyPEM)
 	}
-	s, err := NewServer(parse(w.t, "server.conf", "server 10.8.0.0 255.255.255.0\ndev tun\nkeepalive 10 60\nexplicit-exit-notify 1\n"+keys(own)),
-		server.Options{Log: quiet, Open: open("tun0"), Listen: w.at(serverAddr)}, w.process())
+	s, err := NewServer(parse(w.t, "server.conf", "server 10.8.0.0 255.255.255.0\ndev tun\nkeepalive 10 60\nexplicit-exit-notify 1\n"+e.server+keys(own)),
+		server.Options{Log: quiet, Open: e.open("tun0"), Listen: w.at(serverAddr)}, w.process())
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c, err := NewClient(parse(w.t, "anna.ovpn", "client\ndev tun\nremote vpn.example 1194\nremote-cert-tls server\nexplicit-exit-notify 1\n"+keys(anna)),
-		client.Options{Log: quiet, Open: open("tun1"), Listen: w.at(clientAddr), Resolve: resolve}, w.process())
+	c, err := NewClient(parse(w.t, "anna.ovpn", "client\ndev tun\nremote vpn.example 1194\nremote-cert-tls server\nexplicit-exit-notify 1\n"+e.client+keys(anna)),
+		client.Options{Log: quiet, Open: e.open("tun1"), Listen: w.at(clientAddr), Resolve: resolve}, w.process())
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -132,4 +132,4 @@ func (s *Server) Clients() []server.ClientStatus { return s.role.Clients() }
 func (s *Server) Review() { s.role.Review() }
 
 // Adopt is the role's.
-func (s *Server) Adopt(c *config.Config) error { return s.role.Adopt(c) }
+func (s *Server) Adopt(c *config.Config) error { return s.adopting(c, s.role.Adopt) }

@@ -25,6 +25,8 @@ const (
 	EventsPath     = "/v1/events"            // GET: a stream of backend.Event and Missed
 	RatesPath      = "/v1/rates"             // GET: recent.Rates
 	DropsPath      = "/v1/drops"             // GET: Drops
+	ConfigPath     = "/v1/configuration"     // GET: Configuration
+	RoutesPath     = "/v1/routes"            // GET: backend.Routes
 	ServersPath    = "/v1/servers"           // GET: Servers
 	UpdatePath     = "/v1/push-update"       // POST: a backend.Update, answered by a backend.Updated
 	ReloadPath     = "/v1/reload"            // POST
@@ -127,6 +129,7 @@ func Add(a *api.API, b backend.Backend, kept *recent.Recent) {
 		kind = filter.Ethernet
 	}
 	addStatus(a, b, kept)
+	addConfiguration(a, b)
 	addSessions(a, b, kept)
 	addEvents(a, kept)
 	addSteering(a, b)

@@ -359,6 +359,7 @@ func (a *attempt) settle(ctx context.Context, options []string, cfg *config.Conf
 		return err
 	}
 	a.options, a.settled = options, cfg
+	a.Client.goesBy.Store(cfg)
 	a.goodbye = cfg.Timers.ExplicitExitNotify > 0 && !a.target.Remote.Proto.TCP
 	return nil
 }

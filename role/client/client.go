@@ -109,6 +109,7 @@ type Client struct {
 	login    *login
 	sessions sessions
 	mover    mover
+	goesBy   atomic.Pointer[config.Config] // with what the server pushed last; nil: none did yet
 	adapter  atomic.Pointer[bringup.Adapter]
 	state    bringup.State // what the adapter was brought to; owned by Run
 	// routes and addresses are those of state, without what is for moves; owned by Run
