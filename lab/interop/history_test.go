@@ -290,6 +290,9 @@ func TestHistoryFull(t *testing.T) {
 	if said := k.at.output(culvert(t), "history", "--dir", k.dir, "--state-dir", k.state); !strings.Contains(said, "Nothing is written now: ") || !strings.Contains(said, "make room there") {
 		t.Errorf("culvert history says:\n%s", said)
 	}
+	if said := h.s.output(culvert(t), "status", "--state-dir", k.state); !strings.Contains(said, "! history cannot be written or told now: ") {
+		t.Errorf("culvert status says:\n%s", said)
+	}
 	pings.expect(echoed, pings.count(echoed)+40, patience) // over more than one attempt to write
 	if err := pings.stop(syscall.SIGINT); err != nil {
 		t.Errorf("ping: %v", err)
@@ -308,6 +311,9 @@ func TestHistoryFull(t *testing.T) {
 	k.ask(&after)
 	if after.Stats.Trouble != "" || after.Stats.Lost != 0 {
 		t.Errorf("afterwards: %+v", after.Stats)
+	}
+	if said := h.s.output(culvert(t), "status", "--state-dir", k.state); strings.Contains(said, "history") {
+		t.Errorf("culvert status says:\n%s", said)
 	}
 	for _, s := range k.sessions("--limit", "0")[:many] {
 		if s.Open() || s.Device == "" || !s.IPv4.IsValid() {

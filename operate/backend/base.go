@@ -33,6 +33,8 @@ type Process struct {
 	// Certificates, if not nil, counts the clients of a server whose certificates end soon;
 	// it returns nil where that is not known.
 	Certificates func(now time.Time) *Endings
+	// Records, if not nil, says how what a server keeps and tells of its sessions fares.
+	Records func() []Record
 	// Reserved is the name of an adapter that the process opened beforehand, or that will
 	// have this name in any case; Opened is called for it at once. "" for none.
 	Reserved string

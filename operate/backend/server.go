@@ -84,6 +84,9 @@ func (s *Server) Status() Status {
 	if s.process.Certificates != nil {
 		status.Endings = s.process.Certificates(time.Now())
 	}
+	if s.process.Records != nil {
+		status.Records = s.process.Records()
+	}
 	return status
 }
 

@@ -26,6 +26,15 @@ type Status struct {
 	Chosen *Chosen `json:"chosen,omitempty"`
 	// Marked counts packets that were marked for congestion (ECN) instead of dropped.
 	Marked uint64 `json:"marked,omitempty"`
+	// Records is how what a server keeps and tells of its sessions fares; nil: it does neither.
+	Records []Record `json:"records,omitempty"`
+}
+
+// Record is how one of what a server keeps and tells of its sessions fares.
+type Record struct {
+	Name    string `json:"name" doc:"history, accounting-log or accounting-radius"`
+	Lost    uint64 `json:"lost" doc:"what was never written or told, since this process began"`
+	Trouble string `json:"trouble,omitempty" doc:"why nothing can be written or told now"`
 }
 
 // Endings counts clients, connected or not, whose certificates end soon and that were not

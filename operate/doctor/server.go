@@ -64,7 +64,7 @@ func serverChecks(ctx context.Context, o Options, cfg *config.Config) []inspecti
 		clockCheck(o.Now, s.latest), keys.permissionCheck(), keys.userCheck(),
 		host.deviceCheck(), host.capabilityCheck(), host.portCheck(), host.answerCheck(),
 		host.forwardingCheck(), host.natCheck(), host.policyCheck(), host.networkCheck(),
-		s.poolCheck(), host.filesCheck(), host.bufferCheck(), s.profilesCheck(),
+		s.poolCheck(), host.filesCheck(), host.bufferCheck(), s.profilesCheck(), s.recordsCheck(),
 	}, serverWeb{s}.checks()...)
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -74,8 +73,8 @@ func (b *Book) Sessions(ctx context.Context, q Query) (found []Session, more boo
 type search struct {
 	Query
 	asleep      bool
-	first, last string   // days on which sessions began that may be meant
-	needles     [][]byte // each is in the record of what is meant
+	first, last string     // days on which sessions began that may be meant
+	needles     [][][]byte // of each one or another is in the record of what is meant
 	found       []Session
 }
 
@@ -105,14 +104,10 @@ func (b *Book) search(ctx context.Context, q Query) (*search, error) {
 		if name == "" {
 			continue
 		}
-		text, err := json.Marshal(name)
-		if err != nil {
-			return nil, err
-		}
-		s.needles = append(s.needles, text)
+		s.needles = append(s.needles, [][]byte{[]byte(name)})
 	}
 	if q.Address.IsValid() {
-		s.needles = append(s.needles, []byte(q.Address.String()))
+		s.needles = append(s.needles, [][]byte{q.Address.AsSlice(), []byte(q.Address.String())}) // inside, outside
 	}
 	return s, nil
 }
@@ -139,12 +134,7 @@ func (b *Book) earlier(ctx context.Context, day string) (all []store.Entry, err 
 		if !ok || began >= day {
 			continue
 		}
-		var k kept
-		e, err := b.r.Get(ctx, sessionKey(id))
-		if err != nil {
-			continue // it was removed meanwhile
-		}
-		if _, err := store.Decode(e, sessionVersion, &k); err == nil {
+		if e, err := b.r.Get(ctx, sessionKey(id)); err == nil { // or it was removed meanwhile
 			all = append(all, e)
 		}
 	}
@@ -158,8 +148,8 @@ func (s *search) take(all []store.Entry) (done bool, err error) {
 		if s.After != "" && idOf(e.Key) >= s.After || !s.promising(e.Value) {
 			continue
 		}
-		var k kept
-		if _, err := store.Decode(e, sessionVersion, &k); err != nil {
+		k, err := parseSession(e)
+		if err != nil {
 			return false, err
 		}
 		if s.asleep && k.Open() {
@@ -171,15 +161,15 @@ func (s *search) take(all []store.Entry) (done bool, err error) {
 		if len(s.found) == s.Limit {
 			return true, nil
 		}
-		s.found = append(s.found, Session(k))
+		s.found = append(s.found, k)
 	}
 	return false, nil
 }
 
 // promising reports whether a record may be meant, without a look at its fields.
 func (s *search) promising(record []byte) bool {
-	for _, n := range s.needles {
-		if !bytes.Contains(record, n) {
+	for _, oneOf := range s.needles {
+		if !slices.ContainsFunc(oneOf, func(n []byte) bool { return bytes.Contains(record, n) }) {
 			return false
 		}
 	}
@@ -207,21 +197,14 @@ func (b *Book) Session(ctx context.Context, id string) (s Session, life []track.
 	if _, ok := beganOn(id); !ok {
 		return s, nil, false, nil
 	}
-	var k kept
-	if ok, err = read(ctx, b.r, sessionKey(id), sessionVersion, &k); err != nil || !ok {
+	if s, ok, err = readSession(ctx, b.r, id); err != nil || !ok {
 		return s, nil, false, err
 	}
-	if b.asleep && k.Open() {
-		end(&k.Session)
+	if b.asleep && s.Open() {
+		end(&s.Session)
 	}
-	l, err := b.life(ctx, id)
-	return Session(k), l, true, err
-}
-
-func (b *Book) life(ctx context.Context, id string) ([]track.Moment, error) {
-	var l life
-	_, err := read(ctx, b.r, lifeKey(id), lifeVersion, &l)
-	return l.Moments, err
+	life, err = readLife(ctx, b.r, id)
+	return s, life, true, err
 }
 
 // Span is some days, both included, as 2026-11-24; "" is the first or the last that is kept.
@@ -269,8 +252,8 @@ func (b *Book) Days(ctx context.Context, kind Kind, span Span, sum bool) (list [
 			return nil, err
 		}
 		for _, e := range all.Entries {
-			var t Total
-			if _, err := store.Decode(e, totalVersion, &t); err != nil {
+			t, err := parseTotal(e)
+			if err != nil {
 				return nil, err
 			}
 			if at, there := sums[t.Name]; sum && there {

@@ -68,14 +68,17 @@ func TestCut(t *testing.T) {
 
 // FuzzRead reads what may stand in a file, and what a client of the API asks.
 func FuzzRead(f *testing.F) {
-	s := kept{Session: track.Session{ID: track.ID(time.Now(), 3), Device: "anna"}}
-	f.Add(put("s", sessionVersion, s).Value, s.ID, "203.0.113.7:1 and [::1]:2")
-	f.Add([]byte(`{"v":1,"r":{}}`), "00000000000000-0", "")
+	s := track.Session{ID: track.ID(time.Now(), 3), Device: "anna"}
+	f.Add(putSession(&s, "").Value, s.ID, "203.0.113.7:1 and [::1]:2")
+	f.Add(putTotal("d", Total{Name: "anna", BytesIn: 1}).Value, "00000000000000-0", "")
 	f.Fuzz(func(t *testing.T, value []byte, id, text string) {
-		var k kept
-		_, err := store.Decode(store.Entry{Key: "s", Value: value}, sessionVersion, &k)
-		if err == nil {
+		if k, err := parseSession(store.Entry{Key: "s/20261124/" + id, Value: value}); err == nil {
 			Hide{Addresses: true, Names: true}.session(&k.Session, nil, []byte("key"))
+		}
+		if sum, err := parseTotal(store.Entry{Key: "d", Value: value}); err == nil {
+			if again, err := parseTotal(store.Entry{Value: putTotal("d", sum).Value}); err != nil || again.Name != sum.Name || again.BytesIn != sum.BytesIn {
+				t.Errorf("%+v, and then %+v, %v", sum, again, err)
+			}
 		}
 		if at, ok := track.Began(id); ok && !strings.HasPrefix(id, track.ID(at, 0)[:14]) {
 			t.Errorf("%q began at %v", id, at)

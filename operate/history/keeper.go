@@ -2,12 +2,14 @@ package history
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
 	"culvert/operate/history/track"
 	"culvert/store"
+	"culvert/store/bolt"
 )
 
 // Options say what is kept, and for how long.
@@ -90,9 +92,9 @@ func (k *Keeper) Changed(c track.Change, l *track.Live) {
 	if c != track.Lived {
 		k.count(c, s)
 	}
-	ok := k.waiting.put(put(sessionKey(s.ID), sessionVersion, kept{Session: *s}))
+	ok := k.waiting.put(putSession(s, ""))
 	if c != track.Went {
-		ok = k.waiting.put(put(lifeKey(s.ID), lifeVersion, life{l.Life})) && ok
+		ok = k.waiting.put(putLife(s.ID, l.Life)) && ok
 	}
 	switch c {
 	case track.Begun:
@@ -180,12 +182,16 @@ func (k *Keeper) write() error {
 	}
 	for key, more := range k.waiting.totals {
 		var sum Total
-		if _, err := read(ctx, k.f, key, totalVersion, &sum); err != nil {
+		value, there, err := find(ctx, k.f, key)
+		if there {
+			sum, err = parseTotal(store.Entry{Key: key, Value: value})
+		}
+		if err != nil {
 			return err
 		}
 		sum.Name = more.Name
 		sum.add(more)
-		t.Put = append(t.Put, put(key, totalVersion, sum))
+		t.Put = append(t.Put, putTotal(key, sum))
 	}
 	if _, err := k.f.CommitAll(ctx, t); err != nil {
 		return err
@@ -199,7 +205,11 @@ func (k *Keeper) failed(now time.Time, err error) {
 	k.retry = now.Add(tryAgain)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.stats.Trouble == "" {
+	switch {
+	case k.stats.Trouble != "":
+	case errors.Is(err, bolt.ErrDamaged):
+		k.o.Log.Error("the history of sessions is damaged, and cannot be written; the tunnel goes on, and when this server starts the next time, it puts the file aside and begins a new one", "error", err)
+	default:
 		k.o.Log.Error("the history of sessions cannot be written; the tunnel goes on, what fits into memory waits, and this is tried again every few seconds", "error", err)
 	}
 	k.stats.Trouble = err.Error()

@@ -24,7 +24,7 @@ var ErrNone = errors.New("there is no history")
 // where; any other error is for the log, too: a server serves its clients without history.
 func Open(dir string, log *slog.Logger) (*bolt.Store, error) {
 	path := filepath.Join(dir, File)
-	s, err := openFile(path)
+	s, err := openSmall(path, log)
 	if errors.Is(err, bolt.ErrDamaged) {
 		aside := fmt.Sprintf("%s.damaged-%s", path, time.Now().UTC().Format("20060102T150405Z"))
 		if moved := os.Rename(path, aside); moved != nil {
@@ -47,23 +47,52 @@ func Open(dir string, log *slog.Logger) (*bolt.Store, error) {
 	return s, nil
 }
 
+// writing is how the server opens the file.
+var writing = bolt.Options{Unwatched: true, Large: true}
+
 // openFile opens the file, and makes it if there is none.
 func openFile(path string) (*bolt.Store, error) {
-	s, err := bolt.Open(path, bolt.Options{Unwatched: true})
+	s, err := bolt.Open(path, writing)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return s, err
 	}
 	if err := bolt.Create(path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	return bolt.Open(path, bolt.Options{Unwatched: true})
+	return bolt.Open(path, writing)
+}
+
+// A file is packed when the server starts, if it has this much room to spare, in bytes, and that
+// is three quarters of it: as after `history days` became fewer. What old days leave free is used
+// by the next ones.
+const spare = 32 << 20
+
+// openSmall is openFile, but packs the file first if that is worth it.
+func openSmall(path string, log *slog.Logger) (*bolt.Store, error) {
+	s, err := openFile(path)
+	if err != nil || s.ReadOnly() != nil {
+		return s, err
+	}
+	whole, free, err := s.Sizes()
+	if err != nil || free < spare || free < whole/4*3 {
+		return s, nil // an error is that of the next transaction, too
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	if err := bolt.Pack(path, writing); err != nil {
+		log.Warn("the history of sessions could not be made smaller; it goes on as it is", "bytes", whole, "spare", free, "error", err)
+	} else {
+		log.Info("the history of sessions was made smaller", "bytes", whole, "spare", free)
+	}
+	return openFile(path)
 }
 
 // OpenBook opens the history of a server's directory for reading, where no server has it open:
 // that is bolt.ErrLocked, and its API is to be asked. It is ErrNone where there is none.
 func OpenBook(dir string) (*Book, func(), error) {
 	path := filepath.Join(dir, File)
-	s, err := bolt.Open(path, bolt.Options{ReadOnly: true, Unwatched: true, Wait: time.Millisecond})
+	s, err := bolt.Open(path, bolt.Options{ReadOnly: true, Unwatched: true, Large: true, Wait: time.Millisecond})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, fmt.Errorf("%w in %s: no server has run from there with one; `history off` in server.conf turns it off", ErrNone, dir)
@@ -89,17 +118,15 @@ func endOpen(ctx context.Context, f file, log *slog.Logger) error {
 		if _, ok := beganOn(id); !ok {
 			continue
 		}
-		var k kept
-		if there, err := read(ctx, f, sessionKey(id), sessionVersion, &k); err != nil || !there {
+		k, there, err := readSession(ctx, f, id)
+		if err != nil || !there {
 			log.Warn("the history has a session that cannot be read", "id", id, "error", err)
 			continue
 		}
 		end(&k.Session)
-		txn.Put = append(txn.Put, put(sessionKey(id), sessionVersion, k))
-		var l life
-		if _, err := read(ctx, f, lifeKey(id), lifeVersion, &l); err == nil {
-			l.Moments = append(l.Moments, track.Moment{Time: k.End, What: "left", Text: crashed})
-			txn.Put = append(txn.Put, put(lifeKey(id), lifeVersion, l))
+		txn.Put = append(txn.Put, putSession(&k.Session, k.Hidden))
+		if life, err := readLife(ctx, f, id); err == nil {
+			txn.Put = append(txn.Put, putLife(id, append(life, track.Moment{Time: k.End, What: "left", Text: crashed})))
 		}
 	}
 	if len(txn.Delete) == 0 {

@@ -13,6 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"culvert/operate/history/packed"
 	"culvert/operate/history/track"
 	"culvert/store"
 )
@@ -24,8 +27,8 @@ const File = "history.db"
 // midnight is found by an entry under each further day. Totals are by the days of the server's
 // own time zone.
 const (
-	sessions = "s/" // s/20261124/ID: track.Session
-	lives    = "l/" // l/20261124/ID: its life
+	sessions = "s/" // s/20261124/ID: packed.Session
+	lives    = "l/" // l/20261124/ID: packed.Life
 	carried  = "x/" // x/20261125/ID: it went on on this day
 	opened   = "o/" // o/ID: it goes on
 	totals   = "d/" // d/20261124/KIND/NAME: Total
@@ -33,27 +36,13 @@ const (
 	hashKey  = "m/key" // by which names are replaced
 )
 
-// The versions of the records. A record of an older version is brought up to date where it is
-// read; there is none yet.
+// The versions of the records that are JSON; the others have the form of package packed. A record
+// of an older version is brought up to date where it is read; there is none yet.
 const (
-	sessionVersion = 1
-	lifeVersion    = 1
-	totalVersion   = 1
-	stateVersion   = 1
-	markVersion    = 1
+	stateVersion = 1
+	markVersion  = 1
+	keyVersion   = 1
 )
-
-// kept is a session as it is kept.
-type kept struct {
-	track.Session
-	// Hidden says what was replaced, as Hide.word does.
-	Hidden string `json:"hidden,omitempty"`
-}
-
-// life is the life of a session, as it is kept.
-type life struct {
-	Moments []track.Moment `json:"moments"`
-}
 
 // mark is an entry that says all by its key.
 type mark struct{}
@@ -140,16 +129,116 @@ type file interface {
 	CommitAll(ctx context.Context, t store.Txn) (store.Revision, error)
 }
 
-// read reads a record into a value; there is none where it returns false.
-func read(ctx context.Context, r reader, key string, version int, into any) (there bool, err error) {
+// find returns the value of a key; there is none where it returns false.
+func find(ctx context.Context, r reader, key string) (value []byte, there bool, err error) {
 	e, err := r.Get(ctx, key)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return false, nil
-	case err != nil:
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, false, nil
+	}
+	return e.Value, err == nil, err
+}
+
+// unread is an error of a record that cannot be read.
+func unread(key string, err error) error { return fmt.Errorf("record %s: %w", key, err) }
+
+// parseSession reads the session of an entry.
+func parseSession(e store.Entry) (s Session, err error) {
+	s.Session, s.Hidden, err = packed.ParseSession(idOf(e.Key), e.Value)
+	if err != nil {
+		err = unread(e.Key, err)
+	}
+	return s, err
+}
+
+// readSession reads the session of an ID; there is none where it returns false.
+func readSession(ctx context.Context, r reader, id string) (s Session, there bool, err error) {
+	value, there, err := find(ctx, r, sessionKey(id))
+	if err != nil || !there {
+		return s, false, err
+	}
+	s, err = parseSession(store.Entry{Key: sessionKey(id), Value: value})
+	return s, err == nil, err
+}
+
+// putSession is a change of a session.
+func putSession(s *track.Session, hidden string) store.Put {
+	return store.Put{Key: sessionKey(s.ID), Value: packed.Session(s, hidden)}
+}
+
+// readLife reads what happened in the session of an ID; nil: that is not kept.
+func readLife(ctx context.Context, r reader, id string) ([]track.Moment, error) {
+	value, there, err := find(ctx, r, lifeKey(id))
+	if err != nil || !there {
+		return nil, err
+	}
+	all, err := packed.ParseLife(id, value)
+	if err != nil {
+		err = unread(lifeKey(id), err)
+	}
+	return all, err
+}
+
+// putLife is a change of what happened in the session of an ID.
+func putLife(id string, all []track.Moment) store.Put {
+	return store.Put{Key: lifeKey(id), Value: packed.Life(id, all)}
+}
+
+// The fields of a total.
+const (
+	totalName protowire.Number = iota + 1
+	totalSessions
+	totalSeconds
+	totalIn
+	totalOut
+	totalHidden
+)
+
+// parseTotal reads the total of an entry.
+func parseTotal(e store.Entry) (t Total, err error) {
+	err = packed.Parse(e.Value, func(f packed.Field) error {
+		switch f.Number {
+		case totalName:
+			t.Name = f.Text()
+		case totalSessions:
+			t.Sessions = f.Value
+		case totalSeconds:
+			t.Seconds = f.Seconds()
+		case totalIn:
+			t.BytesIn = f.Value
+		case totalOut:
+			t.BytesOut = f.Value
+		case totalHidden:
+			t.Hidden = f.Value != 0
+		}
+		return nil
+	})
+	if err != nil {
+		err = unread(e.Key, err)
+	}
+	return t, err
+}
+
+// putTotal is a change of a total, but for its day, which its key has.
+func putTotal(key string, t Total) store.Put {
+	r := packed.New()
+	r.Text(totalName, t.Name)
+	r.Number(totalSessions, t.Sessions)
+	r.Seconds(totalSeconds, t.Seconds)
+	r.Number(totalIn, t.BytesIn)
+	r.Number(totalOut, t.BytesOut)
+	if t.Hidden {
+		r.Number(totalHidden, 1)
+	}
+	return store.Put{Key: key, Value: r}
+}
+
+// read reads a record of JSON into a value; there is none where it returns false.
+func read(ctx context.Context, r reader, key string, version int, into any) (there bool, err error) {
+	value, there, err := find(ctx, r, key)
+	if err != nil || !there {
 		return false, err
 	}
-	_, err = store.Decode(e, version, into)
+	_, err = store.Decode(store.Entry{Key: key, Value: value}, version, into)
 	return err == nil, err
 }
 
@@ -158,7 +247,7 @@ func readState(ctx context.Context, r reader) (s state, err error) {
 	return s, err
 }
 
-// put is a change of a record. Records are plain structs of ours, which can be encoded.
+// put is a change of a record of JSON. Records are plain structs of ours, which can be encoded.
 func put(key string, version int, record any) store.Put {
 	value, err := store.Encode(version, record)
 	if err != nil {

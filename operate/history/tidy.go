@@ -141,8 +141,7 @@ func (t *tidying) removal(ctx context.Context, now time.Time, live map[string]co
 		if len(txn.Delete) >= tidyStep {
 			return txn, false, false, nil
 		}
-		var k kept
-		_, err := store.Decode(e, sessionVersion, &k)
+		k, err := parseSession(e)
 		if _, on := live[k.ID]; err == nil && (on || k.Until().After(limit)) {
 			stays = true
 			continue // it goes on, or did until not long ago
@@ -172,8 +171,8 @@ func (t *tidying) hiding(ctx context.Context, now time.Time, live map[string]cou
 		return txn, false, err
 	}
 	for _, e := range all.Entries {
-		var k kept
-		if _, err := store.Decode(e, sessionVersion, &k); err != nil {
+		k, err := parseSession(e)
+		if err != nil {
 			continue // reading says so
 		}
 		if _, on := live[k.ID]; on || k.Until().After(limit) {
@@ -183,15 +182,14 @@ func (t *tidying) hiding(ctx context.Context, now time.Time, live map[string]cou
 		if k.Hidden == t.hide.word() {
 			continue
 		}
-		var l life
-		if _, err := read(ctx, t.f, lives+t.day+"/"+idOf(e.Key), lifeVersion, &l); err != nil {
-			l = life{}
+		life, err := readLife(ctx, t.f, k.ID)
+		if err != nil {
+			life = nil
 		}
 		how := t.hide
 		how.Names = how.Names && !strings.Contains(k.Hidden, namesWord)
-		how.session(&k.Session, l.Moments, key)
-		k.Hidden = t.hide.word()
-		txn.Put = append(txn.Put, put(e.Key, sessionVersion, k), put(lives+t.day+"/"+idOf(e.Key), lifeVersion, l))
+		how.session(&k.Session, life, key)
+		txn.Put = append(txn.Put, putSession(&k.Session, t.hide.word()), putLife(k.ID, life))
 	}
 	if t.hide.Names {
 		err = t.hideTotals(ctx, &txn, key)
@@ -207,13 +205,13 @@ func (t *tidying) hideTotals(ctx context.Context, txn *store.Txn, key []byte) er
 			return err
 		}
 		for _, e := range all.Entries {
-			var sum Total
-			if _, err := store.Decode(e, totalVersion, &sum); err != nil || sum.Hidden {
+			sum, err := parseTotal(e)
+			if err != nil || sum.Hidden {
 				continue
 			}
 			sum.Name, sum.Hidden = hashed(key, kind, sum.Name), true
 			txn.Delete = append(txn.Delete, e.Key)
-			txn.Put = append(txn.Put, put(totalKey(t.day, kind, sum.Name), totalVersion, sum))
+			txn.Put = append(txn.Put, putTotal(totalKey(t.day, kind, sum.Name), sum))
 		}
 	}
 	return nil
@@ -227,7 +225,7 @@ func (t *tidying) key(ctx context.Context, txn *store.Txn) ([]byte, error) {
 	var k struct {
 		Key []byte `json:"key"`
 	}
-	there, err := read(ctx, t.f, hashKey, 1, &k)
+	there, err := read(ctx, t.f, hashKey, keyVersion, &k)
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +235,7 @@ func (t *tidying) key(ctx context.Context, txn *store.Txn) ([]byte, error) {
 	}
 	k.Key = make([]byte, 32)
 	rand.Read(k.Key)
-	if _, err := t.f.CommitAll(ctx, store.Txn{Put: []store.Put{put(hashKey, 1, k)}}); err != nil {
+	if _, err := t.f.CommitAll(ctx, store.Txn{Put: []store.Put{put(hashKey, keyVersion, k)}}); err != nil {
 		return nil, err
 	}
 	t.hideKey = k.Key

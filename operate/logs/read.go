@@ -1,8 +1,6 @@
 package logs
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"culvert/internal/printable"
+	"culvert/operate/manage/api"
 )
 
 // Asker asks a process: manage.Client.
@@ -49,7 +48,7 @@ func Read(ctx context.Context, a Asker, q Query, tell func(Entry) error, missed 
 		return err
 	}
 	defer answer.Body.Close()
-	err = messagesOf(answer.Body, func(name string, data []byte) error {
+	err = api.ReadMessages(answer.Body, func(_, name string, data []byte) error {
 		switch name {
 		case "line":
 			var e Entry
@@ -70,28 +69,6 @@ func Read(ctx context.Context, a Asker, q Query, tell func(Entry) error, missed 
 		return nil
 	}
 	return err
-}
-
-// mostOfAMessage is the most bytes of a line of a stream.
-const mostOfAMessage = 1 << 20
-
-// messagesOf gives the messages of a stream to tell, as AddOperations writes them.
-func messagesOf(r io.Reader, tell func(name string, data []byte) error) error {
-	in := bufio.NewScanner(r)
-	in.Buffer(nil, mostOfAMessage)
-	var name string
-	for in.Scan() {
-		key, value, _ := bytes.Cut(in.Bytes(), []byte(": "))
-		switch string(key) {
-		case "event":
-			name = string(value)
-		case "data":
-			if err := tell(name, value); err != nil {
-				return err
-			}
-		}
-	}
-	return in.Err()
 }
 
 // shortLevels are the levels as the log of a terminal has them.

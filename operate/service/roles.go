@@ -139,14 +139,15 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 	pages, board := websiteOf(c, r, know), dashboardOf(c, r, know, note)
 	ready, ends, ended := renewing(r, &o, ready)
 	o.Ready, stop = answering(board.server(), answering(pages, ready)), inTurn(inTurn(ended, inTurn(board.close, pages.Close)), inTurn(sweeping(offersOf(r), r.log), inTurn(own.close, inTurn(unpoliced, stop))))
-	p := r.process()
+	p, kept := r.process(), new(recordings)
+	p.Records = kept.fare
 	p.Client, p.Certificates = eachOf(clients, know.happened, own.happened, happenedTo(ends), r.measured.Client), certificatesOf(ends)
 	s, err := backend.NewServer(c, o, p)
 	if err != nil {
 		stop()
 		return opened{}, err
 	}
-	return opened{role: s, stop: inTurn(sessionsOf(r, c, s, know, l.sources), inTurn(know.follow(policedServer{s, rules}), stop)), policing: rules}, nil
+	return opened{role: s, stop: inTurn(sessionsOf(r, c, s, know, l.sources, kept), inTurn(know.follow(policedServer{s, rules}), stop)), policing: rules}, nil
 }
 
 // checkers are who decides about a server's clients besides its programs.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"culvert/access/auth"
@@ -44,22 +45,58 @@ func closeHistory(s *bolt.Store, log *slog.Logger) {
 
 // sessionsOf has the sessions of a server kept and accounted for, each by a reader of its own. stop
 // waits until what the server reported is written, once it has ended.
-func sessionsOf(r roles, c *config.Config, s *backend.Server, know acquainted, sources []auth.Source) (stop func()) {
+func sessionsOf(r roles, c *config.Config, s *backend.Server, know acquainted, sources []auth.Source, kept *recordings) (stop func()) {
 	f := following{server: s, o: track.Options{Server: serverName(r.Name), Person: know.personOf()}}
 	if r.history != nil {
 		k := history.NewKeeper(r.history, historyOptions(c, r.log))
 		history.AddOperations(r.local.api, history.NewBook(r.history), k.Stats)
 		f.begin(k, history.Every, k.Close)
+		kept.add(func() backend.Record {
+			s := k.Stats()
+			return backend.Record{Name: "history", Lost: s.Lost, Trouble: s.Trouble}
+		})
 	}
 	if write := accountingBy(r, c); write != nil {
 		a := accounting.NewLog(write, r.log)
 		f.begin(a, c.Records.AccountingInterval, a.Close)
+		kept.add(accountingOf("accounting-log", a))
 	}
 	if len(c.Records.AccountingRADIUS) > 0 {
 		a := accounting.NewRADIUS(newAccountant(c, r.log).Tell, classOf(sources), r.log)
 		f.begin(a, c.Records.AccountingInterval, a.Close)
+		kept.add(accountingOf("accounting-radius", a))
 	}
 	return f.wait
+}
+
+// recordings are what is kept and told of a server's sessions, for its status.
+type recordings struct {
+	mu  sync.Mutex
+	all []func() backend.Record
+}
+
+func (r *recordings) add(fares func() backend.Record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = append(r.all, fares)
+}
+
+// fare is how each of them fares now.
+func (r *recordings) fare() (all []backend.Record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, fares := range r.all {
+		all = append(all, fares())
+	}
+	return all
+}
+
+// accountingOf returns how accounting by a name fares.
+func accountingOf(name string, by interface{ Stats() accounting.Stats }) func() backend.Record {
+	return func() backend.Record {
+		s := by.Stats()
+		return backend.Record{Name: name, Lost: s.Lost, Trouble: s.Trouble}
+	}
 }
 
 // following are those who follow the sessions of a server.

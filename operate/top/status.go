@@ -162,6 +162,14 @@ func warnings(s *backend.Status) (all []string) {
 	if e := s.Endings; e != nil && e.In30 > 0 {
 		all = append(all, fmt.Sprintf("certificates that end: %d within 30 days, %d within 14, %d within 7; next profiles that wait to be handed over: %d (culvert authority show)", e.In30, e.In14, e.In7, e.Ready))
 	}
+	for _, r := range s.Records {
+		if r.Trouble != "" {
+			all = append(all, fmt.Sprintf("%s cannot be written or told now: %s", name(r.Name), printable.Line(r.Trouble)))
+		}
+		if r.Lost > 0 {
+			all = append(all, fmt.Sprintf("%s: %d changes were lost since this process began", name(r.Name), r.Lost))
+		}
+	}
 	return all
 }
 

@@ -26,7 +26,8 @@ func sample() *backend.Status {
 			Since: now.Add(-90 * time.Second), LastHeard: now.Add(-4 * time.Second), BytesIn: 5, BytesOut: 6 << 20},
 		{Name: "vpn1", Remote: "192.0.2.9:1194", KeptFor: []netip.Addr{netip.MustParseAddr("10.8.0.2"), netip.MustParseAddr("fd00::2")}},
 	}, Chosen: &backend.Chosen{Only: []string{"*.corp.example", "user ada"}, Except: []string{"10.0.0.0/8"}, Addresses: 3, Trouble: "no room"},
-		Endings: &backend.Endings{In30: 3, In14: 2, In7: 1, Ready: 2}, Marked: 7, Drops: map[string]uint64{"replayed": 12, "other": 100}}
+		Endings: &backend.Endings{In30: 3, In14: 2, In7: 1, Ready: 2}, Marked: 7,
+		Records: []backend.Record{{Name: "history", Lost: 5, Trouble: "no space\x1b left"}, {Name: "accounting-log"}}, Drops: map[string]uint64{"replayed": 12, "other": 100}}
 }
 
 // TestStatusText: who is in comes first, the last heard of them first; what matters is on
@@ -34,6 +35,8 @@ func sample() *backend.Status {
 func TestStatusText(t *testing.T) {
 	const want = `server on tun0, up 1d 2h
 ! certificates that end: 3 within 30 days, 2 within 14, 1 within 7; next profiles that wait to be handed over: 2 (culvert authority show)
+! history cannot be written or told now: no space\x1b left
+! history: 5 changes were lost since this process began
 peers: 3, and 1 connecting; 3.0 GiB in from them, 6.0 MiB out to them
 NAME   USER               FOR  INSIDE            FROM                   IN      OUT  HEARD  CIPHER       PEER-ID  NOTES
 anna   ann\x1b[2J      1m 30s  10.8.0.2 fd00::2  192.0.2.7:1194        5 B  6.0 MiB     4s  AES-256-GCM        3

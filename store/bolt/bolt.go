@@ -36,6 +36,10 @@ type Options struct {
 	ReadOnly bool
 	// Unwatched remembers no changes in memory: nobody is going to watch.
 	Unwatched bool
+	// Large is for files of very many records, most of which are never changed again. It looks
+	// at the beginning of the file when it opens it, and at records when they are read; if one
+	// of them was damaged, the next Open looks at all of the file. It fills pages more than the others.
+	Large bool
 }
 
 // Store is an open file. It needs its path no more, so that its process may give up its
@@ -50,8 +54,9 @@ type Store struct {
 	end   sync.Once
 	// readOnly is why nothing can be written; nil: it can.
 	readOnly error
-	// unwatched says that changes are not remembered.
-	unwatched bool
+	o        Options
+	// suspect says that something was found to be damaged since it was opened.
+	suspect atomic.Bool
 	// lost is why the file can be used no more: bbolt panicked, and may hold its locks. nil
 	// until then.
 	lost atomic.Pointer[error]
@@ -73,8 +78,8 @@ func open(path string, o Options, m []migration) (*Store, error) {
 	if f, err = lock(f, path, readOnly != nil, o.Wait); err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, file: f, turn: make(chan struct{}, 1), ended: make(chan struct{}), readOnly: readOnly, unwatched: o.Unwatched}
-	if err := s.load(f, o.Wait, m); err != nil {
+	s := &Store{path: path, file: f, turn: make(chan struct{}, 1), ended: make(chan struct{}), readOnly: readOnly, o: o}
+	if err := s.load(f, m); err != nil {
 		s.shut()
 		return nil, err
 	}
@@ -108,8 +113,8 @@ func openFile(path string, only bool) (f *os.File, readOnly, err error) {
 	return f, nil, err
 }
 
-// load has the database opened on a locked file, and checks all of it.
-func (s *Store) load(f *os.File, wait time.Duration, m []migration) error {
+// load has the database opened on a locked file, and checks all of it, or its beginning.
+func (s *Store) load(f *os.File, m []migration) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -117,12 +122,17 @@ func (s *Store) load(f *os.File, wait time.Duration, m []migration) error {
 	if info.Size() == 0 {
 		return s.damaged(errors.New("it is empty"))
 	}
+	quick := s.o.Large && !marked(f)
+	verified := verified
+	if quick {
+		verified = verifyBeginning
+	}
 	if err := s.guard(func() error { return verified(f) }); err != nil {
 		return s.damaged(err)
 	}
 	err = s.guard(func() (err error) {
 		s.db, err = bbolt.Open(s.path, private, &bbolt.Options{
-			Timeout: wait, ReadOnly: s.readOnly != nil, FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapped,
+			Timeout: s.o.Wait, ReadOnly: s.readOnly != nil, FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapped,
 			OpenFile: func(string, int, os.FileMode) (*os.File, error) { return f, nil },
 		})
 		return err
@@ -134,7 +144,7 @@ func (s *Store) load(f *os.File, wait time.Duration, m []migration) error {
 	if err := s.migrate(m); err != nil {
 		return err
 	}
-	at, err := s.check()
+	at, err := s.check(quick)
 	if err != nil {
 		return err
 	}
@@ -200,7 +210,7 @@ func (s *Store) List(ctx context.Context, prefixes ...string) (snap store.Snapsh
 func (s *Store) Watch(ctx context.Context, prefix string, after store.Revision) iter.Seq2[[]store.Change, error] {
 	return func(yield func([]store.Change, error) bool) {
 		// What List has seen may not be in the log yet: whoever writes has not returned.
-		if s.unwatched {
+		if s.o.Unwatched {
 			yield(nil, fmt.Errorf("%s: its changes are not remembered", s.path))
 			return
 		}
@@ -248,8 +258,12 @@ func (s *Store) Close() (err error) {
 	return err
 }
 
-// shut closes the file.
+// shut closes the file. One of which a part was damaged is marked, so that the next Open finds
+// out what else is.
 func (s *Store) shut() error {
+	if s.suspect.Load() && s.readOnly == nil {
+		mark(s.file)
+	}
 	if s.db == nil || s.lost.Load() != nil {
 		return s.file.Close()
 	}

@@ -32,6 +32,9 @@ func (s *Store) guard(f func() error) (err error) {
 }
 
 func (s *Store) damaged(why error) error {
+	if s.log != nil { // it is open
+		s.suspect.Store(true)
+	}
 	if errors.Is(why, ErrDamaged) {
 		return why
 	}

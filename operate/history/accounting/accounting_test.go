@@ -84,8 +84,8 @@ func TestLog(t *testing.T) {
 		for range 20 {
 			a.Changed(track.Ended, l)
 		}
-		if a.size > mostWaiting || a.lost == 0 {
-			t.Errorf("%d bytes wait, %d lines are lost", a.size, a.lost)
+		if st := a.Stats(); a.size > mostWaiting || st.Lost == 0 || st.Lost > 20 {
+			t.Errorf("%d bytes wait, %+v", a.size, st)
 		}
 		a.Close()
 	})
@@ -127,8 +127,14 @@ func TestRADIUS(t *testing.T) {
 		}, discard())
 		lived(r, session(1))
 		time.Sleep(time.Hour)
+		if st := r.Stats(); st.Trouble != "no answer" || st.Lost != 0 {
+			t.Errorf("%+v", st)
+		}
 		s.be(false)
 		time.Sleep(time.Minute)
+		if st := r.Stats(); st != (Stats{}) {
+			t.Errorf("afterwards: %+v", st)
+		}
 		r.Close()
 		want := []string{"Accounting-On  0 0s 0 ", "Start anna 0 0s 0 gold", "Interim-Update anna 8589934597 3s 0 gold", "Stop anna 8589934597 5s 1 gold", "Accounting-Off  0 0s 0 "}
 		if !reflect.DeepEqual(s.told, want) {
@@ -158,11 +164,14 @@ func TestForgotten(t *testing.T) {
 			r.Changed(track.Ended, l)
 		}
 		left := map[rfc2866.AcctStatusType]int{}
-		r.mu.Lock()
+		if lost := r.Stats().Lost; lost != 1001 {
+			t.Errorf("%d are lost", lost)
+		}
+		r.queue.Lock()
 		for _, w := range r.waiting {
 			left[w.Status]++
 		}
-		r.mu.Unlock()
+		r.queue.Unlock()
 		if n := left[rfc2866.AcctStatusType_Value_InterimUpdate]; n != mostAccounts/2-1001 || left[rfc2866.AcctStatusType_Value_Start] != mostAccounts/2 || left[rfc2866.AcctStatusType_Value_Stop] != 1000 {
 			t.Errorf("left: %v", left)
 		}

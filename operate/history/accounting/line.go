@@ -73,14 +73,14 @@ func lineOf(event string, s *track.Session) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// Log is the file: a track.Follower. Make it with NewLog.
+// Log is the file: a track.Follower. Make it with NewLog. Its methods are for one goroutine, but
+// for Stats.
 type Log struct {
+	tally
 	write   func(lines []byte) error
 	log     *slog.Logger
 	waiting [][]byte
 	size    int
-	lost    uint64
-	trouble bool
 	retry   time.Time
 }
 
@@ -106,7 +106,7 @@ func (a *Log) Changed(c track.Change, l *track.Live) {
 	}
 	line, err := lineOf(event, &l.Session)
 	if err != nil || a.size+len(line) > mostWaiting {
-		a.lost++
+		a.lose(1)
 		return
 	}
 	a.waiting, a.size = append(a.waiting, line), a.size+len(line)
@@ -114,6 +114,7 @@ func (a *Log) Changed(c track.Change, l *track.Live) {
 
 // Missed is track.Follower's.
 func (a *Log) Missed(events uint64) {
+	a.lose(events)
 	a.log.Warn("the accounting log may lack sessions, or have them late: events came faster than they were written", "events", events)
 }
 
@@ -131,9 +132,8 @@ func (a *Log) Tick(now time.Time) (again bool) {
 			break
 		}
 		a.waiting, a.size = a.waiting[n:], a.size-len(lines)
-		if a.trouble {
-			a.trouble = false
-			a.log.Info("the accounting log is written again", "lost", a.lost)
+		if a.fares(nil) {
+			a.log.Info("the accounting log is written again", "lost", a.Stats().Lost)
 		}
 	}
 	return len(a.waiting) > 0
@@ -141,16 +141,15 @@ func (a *Log) Tick(now time.Time) (again bool) {
 
 func (a *Log) failed(now time.Time, err error) {
 	a.retry = now.Add(tryAgain)
-	if !a.trouble {
+	if a.fares(err) {
 		a.log.Error("the accounting log cannot be written; the tunnel goes on, what fits into memory waits, and this is tried again every few seconds", "error", err)
 	}
-	a.trouble = true
 }
 
 // Close writes what waits for the last time.
 func (a *Log) Close() {
 	a.retry = time.Time{}
-	if a.Tick(time.Now()) || a.lost > 0 {
-		a.log.Error("the accounting log lacks lines that could not be written", "lines", uint64(len(a.waiting))+a.lost)
+	if lost := a.Stats().Lost; a.Tick(time.Now()) || lost > 0 {
+		a.log.Error("the accounting log lacks lines that could not be written", "lines", uint64(len(a.waiting))+lost)
 	}
 }

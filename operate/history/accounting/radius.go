@@ -16,14 +16,14 @@ import (
 // RADIUS tells RADIUS servers: a track.Follower, with a goroutine that asks them. Make it with
 // NewRADIUS.
 type RADIUS struct {
+	tally
 	tell  func(ctx context.Context, what radius.Account) error
 	class func(user, from string) [][]byte
 	log   *slog.Logger
 	given map[string][][]byte // classes, by session
 
-	mu      sync.Mutex
+	queue   sync.Mutex // of waiting
 	waiting []radius.Account
-	lost    uint64
 	more    chan struct{} // has a value when something waits
 
 	ended chan struct{}
@@ -84,8 +84,8 @@ func (r *RADIUS) Changed(c track.Change, l *track.Live) {
 // add has servers told of something. Where too much waits, the oldest interim is forgotten, since
 // others follow it, or else the oldest of all.
 func (r *RADIUS) add(what radius.Account) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.queue.Lock()
+	defer r.queue.Unlock()
 	if len(r.waiting) >= mostAccounts {
 		r.forget()
 	}
@@ -105,15 +105,15 @@ func (r *RADIUS) forget() {
 		}
 	}
 	r.waiting = slices.Delete(r.waiting, at, at+1)
-	if r.lost++; r.lost%1000 == 1 {
-		r.log.Warn("RADIUS servers have not answered for so long that accounts are forgotten", "forgotten", r.lost)
+	if lost := r.lose(1); lost%1000 == 1 {
+		r.log.Warn("RADIUS servers have not answered for so long that accounts are forgotten", "forgotten", lost)
 	}
 }
 
 // first is what waits longest.
 func (r *RADIUS) first() (what radius.Account, ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.queue.Lock()
+	defer r.queue.Unlock()
 	if len(r.waiting) == 0 {
 		return what, false
 	}
@@ -122,15 +122,14 @@ func (r *RADIUS) first() (what radius.Account, ok bool) {
 
 // told forgets what waited longest.
 func (r *RADIUS) told() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.queue.Lock()
+	defer r.queue.Unlock()
 	r.waiting = r.waiting[1:]
 }
 
 // run tells what waits, in order, until ctx ends.
 func (r *RADIUS) run(ctx context.Context) {
 	defer close(r.ended)
-	silent := false
 	for {
 		what, ok := r.first()
 		if !ok {
@@ -145,17 +144,15 @@ func (r *RADIUS) run(ctx context.Context) {
 		switch {
 		case err == nil:
 			r.told()
-			if silent {
+			if r.fares(nil) {
 				r.log.Info("a RADIUS server answers again, and is told what waited")
 			}
-			silent = false
 			continue
 		case ctx.Err() != nil:
 			return
-		case !silent:
+		case r.fares(err):
 			r.log.Error("no RADIUS server takes accounts of sessions; what fits into memory waits, and this is tried again", "error", err)
 		}
-		silent = true
 		select {
 		case <-time.After(tryAgain):
 		case <-ctx.Done():
@@ -166,6 +163,7 @@ func (r *RADIUS) run(ctx context.Context) {
 
 // Missed is track.Follower's.
 func (r *RADIUS) Missed(events uint64) {
+	r.lose(events)
 	r.log.Warn("accounts of sessions may be missing, or late: events came faster than they were taken", "events", events)
 }
 
@@ -182,8 +180,8 @@ func (r *RADIUS) Close() {
 	}
 	r.stop()
 	<-r.ended
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.queue.Lock()
+	defer r.queue.Unlock()
 	if n := len(r.waiting); n > 0 {
 		r.log.Error("the server ends, and RADIUS servers were not told of all: they did not answer", "accounts", n)
 	}
