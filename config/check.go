@@ -98,6 +98,7 @@ func (c check) server() {
 	}
 	checkWeb(c)
 	checkDashboard(c)
+	checkAPI(c)
 	checkRecords(c)
 	if c.Server.DuplicateCN && c.Server.PoolPersist != "" {
 		c.note(c.at("ifconfig-pool-persist"), "ifconfig-pool-persist: addresses are remembered by name, so clients that share a name (duplicate-cn) may get any of them")

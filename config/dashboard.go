@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -43,14 +42,16 @@ func (s Server) DashboardURL() string {
 	return ""
 }
 
-// OwnWebHost is the host for which the server's own authority issues the certificate of pages
-// and dashboard; "": others issue it, or there are none.
+// OwnWebHost is the host for which the server's own authority issues the certificate of pages,
+// dashboard and API; "": others issue it, or there are none.
 func (s Server) OwnWebHost() string {
 	switch d := s.Dashboard; {
 	case s.Web.Yes() && s.Web.Cert == "":
 		return s.Web.Host()
 	case d.Yes() && !d.Plain() && d.Cert == "" && s.Web.Cert == "":
 		return Web{URL: s.DashboardURL()}.Host()
+	case s.API.Yes() && s.API.Cert == "" && s.Web.Cert == "" && d.Cert == "":
+		return s.APIHost()
 	}
 	return ""
 }
@@ -145,7 +146,6 @@ func checkDashboard(c check) {
 // dashboardFault is what is wrong with a dashboard, and what mends it; "": nothing.
 func (s Server) dashboardFault() (fault, mend string) {
 	d, w, at := s.Dashboard, s.Web, s.DashboardURL()
-	every := netip.IPv6Unspecified()
 	switch {
 	case at == "":
 		return "browsers have to ask for the dashboard by its name, which is not known", "add the line: dashboard-url https://NAME:PORT, with its public name"
@@ -153,7 +153,7 @@ func (s Server) dashboardFault() (fault, mend string) {
 		return "this dashboard is served by HTTPS, since others than this host reach it, and dashboard-url has http://", "write https:// there, or listen at 127.0.0.1 without a certificate"
 	case !d.Plain() && d.Cert == "" && s.OwnWebHost() != "" && s.OwnWebHost() != (Web{URL: at}).Host():
 		return "the dashboard and the pages of web-listen have different names, and one certificate of the server's own authority", "name the files of a certificate and its key here, or write the same name in dashboard-url as in web-url"
-	case w.Yes() && d.Listen.Port() == w.Listen.Port() && (d.Listen.Addr() == w.Listen.Addr() || d.Listen.Addr() == every || w.Listen.Addr() == every):
+	case d.Web.sharesPort(w):
 		return "web-listen has the same port", "write another port, such as 8444"
 	}
 	return "", ""

@@ -42,7 +42,7 @@ func file(field func(*Config) **File) setter {
 // resolveNames applies `cd` to the names of files and programs that are used later.
 // Programs that run below `chroot` are found from there.
 func (l *fileLines) resolveNames() {
-	for _, name := range []*string{&l.Process.Chroot, &l.Adapter.DevNode, &l.Process.WritePID, &l.Process.Log, &l.Process.Status, &l.Server.PoolPersist, &l.Trust.ReplayPersist, &l.Server.ClientConfigDir, &l.Trust.CAPath, &l.Trust.CRLVerifyDir, &l.Process.TmpDir, &l.Server.Web.Cert, &l.Server.Web.Key, &l.Server.Dashboard.Cert, &l.Server.Dashboard.Key} {
+	for _, name := range []*string{&l.Process.Chroot, &l.Adapter.DevNode, &l.Process.WritePID, &l.Process.Log, &l.Process.Status, &l.Server.PoolPersist, &l.Trust.ReplayPersist, &l.Server.ClientConfigDir, &l.Trust.CAPath, &l.Trust.CRLVerifyDir, &l.Process.TmpDir, &l.Server.Web.Cert, &l.Server.Web.Key, &l.Server.Dashboard.Cert, &l.Server.Dashboard.Key, &l.Server.API.Cert, &l.Server.API.Key} {
 		if *name != "" {
 			*name = l.Path(*name)
 		}

@@ -18,6 +18,7 @@ allow-lan
 allow-nonadmin
 allow-pull-fqdn
 allow-recursive-routing
+api-listen 192.0.2.1:8445 api.crt api.key
 askpass pass.txt
 auth SHA256
 auth-federate

@@ -35,6 +35,7 @@ type Server struct {
 	Policy               *File // who may reach what; nil: nothing is forbidden
 	Web                  Web   // pages for people, by HTTPS
 	Dashboard            Dashboard
+	API                  Web    // where programs ask the API by tokens; URL is not used
 	Names                string // the domain in which clients have names that the server answers; "": none
 	ClientConfigDir      string
 	CCDExclusive         bool

@@ -140,7 +140,7 @@ const newest = 1 << 30
 // open are the fields whose values are recorded. Of others, which may be secrets, only that
 // they changed is.
 var open = map[string]bool{
-	"name": true, "full_name": true, "email": true, "created": true, "disabled": true, "expires": true, "groups": true,
+	"name": true, "scope": true, "full_name": true, "email": true, "created": true, "disabled": true, "expires": true, "groups": true,
 	"max_devices": true, "source": true, "user": true, "ipv4": true, "ipv6": true, "common_name": true, "require": true, "sources": true, "limits": true,
 }
 

@@ -14,5 +14,6 @@
 //	signins/NAME             from where a user signed in (package signin)
 //	guesses/wrong            what slows down wrong passwords (package signin)
 //	passkeys/ID              a passkey for the dashboard (package dashboard)
+//	api/tokens/NAME          a token to ask the API by (package tokens)
 //	dashboard/links/HASH     a link to the dashboard that works once (package dashboard)
 package users

@@ -63,5 +63,6 @@ comment names the peer, and says why the packet was dropped if it was.`,
 	c.MarkFlagRequired("at")
 	c.MarkFlagRequired("output")
 	r.flags(c)
+	r.farFlags(c)
 	return c
 }

@@ -61,6 +61,7 @@ directory signs in, and enrols a passkey.`,
 	c.Flags().StringVar(&l.dir, "dir", "", "with --link: the server's directory")
 	c.Flags().StringVar(&l.user, "user", "", "with --link: sign in as this user of the server (default: with all rights)")
 	r.flags(c)
+	r.farFlags(c)
 	return c
 }
 

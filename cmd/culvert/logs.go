@@ -41,6 +41,7 @@ how much each part of the program logs, and changes that while the process runs.
 	c.Flags().StringVar(&q.Text, "grep", "", "only lines with this text in them, in upper or lower case")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, a line each")
 	r.flags(c)
+	r.farFlags(c)
 	c.AddCommand(logsLevelCommand())
 	return c
 }
@@ -81,5 +82,6 @@ line log-level SUBSYSTEM LEVEL into the configuration to keep it.`,
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	r.flags(c)
+	r.farFlags(c)
 	return c
 }

@@ -147,6 +147,7 @@ the wire and in its configuration language.
   culvert client add NAME --dir D -o F make a profile for a client
   culvert client list --dir D          list the clients; also revoke NAME, renew NAME
   culvert user | device | group        manage a server's users, with their devices and groups
+  culvert token add NAME --dir D       let a program ask the server's API over the network
   culvert revoke NAME --dir D          shut out a client, a device or a user's devices
   culvert renew --dir D                renew the server's certificate
   culvert backup --dir D -o F          copy a server's users while it runs; also export,
@@ -179,7 +180,7 @@ both by itself.`,
 
 		DisableSuggestions: true, // inPlainWords has its own
 	}
-	root.AddCommand(initCommand(), adoptCommand(), serveCommand(me), renewCommand(), authorityCommand(), clientCommand(), exportCommand(), importCommand(), backupCommand(), userCommand(), deviceCommand(), groupCommand(), revokeCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(), uninstallCommand(),
+	root.AddCommand(initCommand(), adoptCommand(), serveCommand(me), renewCommand(), authorityCommand(), clientCommand(), exportCommand(), importCommand(), backupCommand(), userCommand(), deviceCommand(), groupCommand(), tokenCommand(), revokeCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(), uninstallCommand(),
 		containerCommand(me), healthCommand(), dashboardCommand(), statusCommand(), topCommand(), logsCommand(), historyCommand(), serversCommand(), disconnectCommand(), reconnectCommand(), useCommand(), launchCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), policyCommand(), doctorCommand(), manCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())

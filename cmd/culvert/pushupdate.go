@@ -69,5 +69,6 @@ connect later.`,
 		return ifUnknown(err, "write -- before an option that begins with -, as in: culvert push-update --all -- -route")
 	})
 	r.flags(c)
+	r.farFlags(c)
 	return c
 }

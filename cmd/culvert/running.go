@@ -10,7 +10,10 @@ import (
 )
 
 // running says which running process a command is for.
-type running struct{ name, dir string }
+type running struct {
+	name, dir string
+	far       far // where the command has farFlags
+}
 
 func (r *running) flags(c *cobra.Command) {
 	c.Flags().StringVar(&r.name, "name", "", "which process, such as server-tun0 (default: the only one)")
@@ -35,6 +38,9 @@ func (r *running) named(args []string) error {
 }
 
 func (r *running) dial() (*manage.Client, error) {
+	if c, err := r.dialFar(); c != nil || err != nil {
+		return c, err
+	}
 	return manage.Dial(r.dir, "", r.name)
 }
 

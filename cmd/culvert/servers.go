@@ -71,6 +71,7 @@ measured. --watch ends with 0 when you end it.`,
 	c.Flags().BoolVar(&watch, "watch", false, "show it again and again, until Ctrl-C")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	r.flags(c)
+	r.farFlags(c)
 	return c
 }
 

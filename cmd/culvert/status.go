@@ -62,6 +62,7 @@ office; it is needed where several run.`,
 	c.Flags().StringVar(&o.Sort, "sort", top.Sorts[0], "which peers come first: "+strings.Join(top.Sorts, ", "))
 	c.Flags().StringVar(&o.Match, "match", "", "only peers with this in their name, user or addresses")
 	r.flags(c)
+	r.farFlags(c)
 	return c
 }
 

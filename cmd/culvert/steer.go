@@ -41,6 +41,7 @@ manager; another service manager may start a client at once.`,
 		},
 	}
 	r.flags(c)
+	r.farFlags(c)
 	return c
 }
 
@@ -118,5 +119,6 @@ func moveCommand(c *cobra.Command, move func(ctx context.Context, r running, arg
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	r.flags(c)
+	r.farFlags(c)
 	return c
 }

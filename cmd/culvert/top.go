@@ -57,6 +57,7 @@ process's, such as server-tun0; it is needed where several run.`,
 	c.Flags().BoolVar(&once, "once", false, "show one moment as text, and end")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one moment as JSON, and end")
 	r.flags(c)
+	r.farFlags(c)
 	return c
 }
 

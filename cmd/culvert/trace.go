@@ -59,6 +59,7 @@ FILTER chooses by what the packets are inside the tunnel, in tcpdump's syntax.`,
 	c.Flags().BoolVar(&asJSON, "json", false, "print a line of JSON for each packet")
 	c.Flags().UintVar(&count, "count", 0, "stop after this many packets")
 	r.flags(c)
+	r.farFlags(c)
 	return c
 }
 

@@ -14,7 +14,7 @@ import (
 // where its help is.
 func TestUsageErrorsSayWhatToWrite(t *testing.T) {
 	for _, words := range commands(rootCommand(service.Self{})) {
-		if len(words) == 0 || len(words) == 1 && slices.Contains([]string{"client", "authority", "user", "device", "group", "policy"}, words[0]) {
+		if len(words) == 0 || len(words) == 1 && slices.Contains([]string{"client", "authority", "user", "device", "group", "token", "policy"}, words[0]) {
 			continue // its next word is the mistake
 		}
 		line := strings.Join(words, " ")

@@ -105,7 +105,7 @@ var newIn27 = []string{"allow-deprecated-insecure-static-crypto", "dns-updown", 
 
 // unknownToStock are directives of other programs, of Culvert, or of OpenVPN on
 // Windows alone.
-var unknownToStock = []string{"adapter", "allow-insecure-none", "allow-lan", "allow-nonadmin", "auth-federate", "block-outside", "block-outside-dns", "cryptoapicert", "dashboard-admit", "dashboard-listen", "dashboard-url", "dhcp-internal",
+var unknownToStock = []string{"adapter", "allow-insecure-none", "allow-lan", "allow-nonadmin", "api-listen", "auth-federate", "block-outside", "block-outside-dns", "cryptoapicert", "dashboard-admit", "dashboard-listen", "dashboard-url", "dhcp-internal",
 	"dhcp-pre-release", "dhcp-release", "dhcp-renew", "enable-dco", "handshakes-per-address", "ip-win32", "iproute", "log-format", "log-journal", "log-level", "metrics-listen", "metrics-names", "metrics-per", "mptcp", "msg-channel", "names", "oidc-admit", "oidc-client", "oidc-groups", "oidc-issuer", "oidc-scope", "oidc-user", "own-mac-only", "pause-exit", "policy", "proxy-lan", "rdns-internal", "register-dns", "remote-select",
 	"route-except", "route-only", "sign-in-ldap", "sign-in-pam", "sign-in-radius", "sign-in-radius-name",
 	"scramble", "service", "show-adapters", "show-net", "show-net-up", "show-valid-subnets", "tap-sleep", "use-prediction-resistance", "web-listen", "web-url", "win-sys", "windows-driver"}

@@ -19,11 +19,12 @@ import (
 	"culvert/operate/manage/api"
 )
 
-// Client asks one running process.
+// Client asks one running process, of this machine (Dial) or of another (DialFar).
 type Client struct {
 	dir, prefix, name string
 
 	dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	base base // without by
 	http *http.Client
 }
 
@@ -56,9 +57,13 @@ func Dial(dir, prefix, name string) (*Client, error) {
 		return nil, err
 	}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", path)
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		if err != nil {
+			return nil, err
+		}
+		return patient{conn}, nil
 	}
-	return &Client{dir, prefix, name, dial, &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}, nil
+	return newClient(dir, prefix, name, dial, &base{scheme: "http", host: "culvert"}), nil
 }
 
 // noneRunning says what was looked for, where, and how to start one.
@@ -112,18 +117,18 @@ const endTime = 5 * time.Second
 // to its end and closes it.
 func (c *Client) Stream(ctx context.Context, path string) (*http.Response, error) {
 	var conn net.Conn
-	once := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	once := asking(c.base, func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var err error
 		conn, err = c.dial(ctx, "", "")
 		return conn, err
-	}}}
+	})
 	answer, err := c.ask(context.WithoutCancel(ctx), once, http.MethodGet, path, nil)
 	if err != nil {
 		return nil, err
 	}
 	context.AfterFunc(ctx, func() {
 		conn.SetReadDeadline(time.Now().Add(endTime))
-		conn.(*net.UnixConn).CloseWrite()
+		conn.(interface{ CloseWrite() error }).CloseWrite()
 	})
 	return answer, nil
 }
@@ -149,11 +154,11 @@ func (c *Client) ask(ctx context.Context, by *http.Client, method, path string, 
 		return nil, err
 	}
 	resp, err := by.Do(req)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, connectionRefused) {
+	if c.dir != "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, connectionRefused)) {
 		return nil, c.notRunning()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("asking %s: %w", c.name, err)
+		return nil, fmt.Errorf("asking %s: %w%s", c.name, err, mendFar(err))
 	}
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
-	"time"
 
 	"culvert/access/audit"
 	"culvert/access/users"
@@ -13,41 +12,52 @@ import (
 	"culvert/operate/dashboard"
 	"culvert/operate/dashboard/pages"
 	"culvert/operate/manage/api"
-	"culvert/operate/setup"
 	"culvert/operate/web"
 	"culvert/store"
 	"culvert/store/memory"
 )
 
-// board is a server's dashboard at work.
-type board struct {
-	site    *web.Server
+// site is a server's dashboard at work, or its API for programs.
+type site struct {
+	web     *web.Server
 	end     context.CancelFunc
 	running sync.WaitGroup
 }
 
+// openSite opens a site; run is what works for it until it is closed.
+func openSite(o web.Options, run func(ctx context.Context)) (*site, error) {
+	server, err := web.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	ctx, end := context.WithCancel(context.Background())
+	s := &site{web: server, end: end}
+	s.running.Go(func() { run(ctx) })
+	return s, nil
+}
+
 // server is where it answers; nil: there is none.
-func (b *board) server() *web.Server {
-	if b == nil {
+func (s *site) server() *web.Server {
+	if s == nil {
 		return nil
 	}
-	return b.site
+	return s.web
 }
 
 // close ends it: who is signed in is not any more.
-func (b *board) close() {
-	if b == nil {
+func (s *site) close() {
+	if s == nil {
 		return
 	}
-	b.end()
-	b.running.Wait()
-	b.site.Close()
+	s.end()
+	s.running.Wait()
+	s.web.Close()
 }
 
 // dashboardOf opens the dashboard of a server, before rights are given up; nil: there is none.
 // A server whose dashboard cannot be served serves its clients all the same. Call it before
 // the people are followed.
-func dashboardOf(c *config.Config, r roles, know acquainted, note func(audit.Entry)) *board {
+func dashboardOf(c *config.Config, r roles, know acquainted, note func(audit.Entry)) *site {
 	if !c.Server.Dashboard.Yes() {
 		return nil
 	}
@@ -59,7 +69,7 @@ func dashboardOf(c *config.Config, r roles, know acquainted, note func(audit.Ent
 	return b
 }
 
-func openBoard(c *config.Config, r roles, know acquainted, note func(audit.Entry)) (*board, error) {
+func openBoard(c *config.Config, r roles, know acquainted, note func(audit.Entry)) (*site, error) {
 	if know.Accounts == nil {
 		return nil, fmt.Errorf("nobody could sign in, since this server has no store of users and asks no directory; serve it by culvert serve --dir D")
 	}
@@ -79,34 +89,25 @@ func openBoard(c *config.Config, r roles, know acquainted, note func(audit.Entry
 	if err != nil {
 		return nil, err
 	}
-	o := web.Options{Web: d.Web, Log: r.log, Directive: "dashboard-listen", Own: made, Proxied: d.Plain() && at.Scheme == "https"}
+	o := web.Options{Web: d.Web, Log: r.log, Directive: "dashboard-listen", Own: made, What: "the dashboard", Proxied: d.Plain() && at.Scheme == "https"}
 	o.Web.URL = at.String()
 	if !d.Plain() {
-		if c.Server.OwnWebHost() != "" && d.Cert == "" {
-			if err := setup.PrepareWeb(r.Dir, at.Hostname(), time.Now()); err != nil {
-				return nil, err
-			}
-		}
 		o.Cert, o.Key = dashboardFiles(c, r.Dir)
+		if err := prepare(c, r.Dir, o.Cert); err != nil {
+			return nil, err
+		}
 	}
-	b := new(board)
-	if b.site, err = web.Open(o); err != nil {
-		return nil, err
+	s, err := openSite(o, made.Run)
+	if err == nil {
+		know.Directory.OnChange(func(*users.View) { made.Review() })
 	}
-	know.Directory.OnChange(func(*users.View) { made.Review() })
-	var ctx context.Context
-	ctx, b.end = context.WithCancel(context.Background())
-	b.running.Go(func() { made.Run(ctx) })
-	return b, nil
+	return s, err
 }
 
 // dashboardFiles are the certificate and the key of a server's dashboard: its own, or else
 // those of web pages.
 func dashboardFiles(c *config.Config, dir string) (cert, key string) {
-	if d := c.Server.Dashboard; d.Cert != "" {
-		return d.Cert, d.Key
-	}
-	return webFiles(c, dir)
+	return filesOf(dir, c.Server.Dashboard.Web, c.Server.Web)
 }
 
 // namesOfBoard are the names besides that of its URL by which a dashboard may be asked for.

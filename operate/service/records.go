@@ -6,10 +6,11 @@ import (
 	"culvert/access/audit"
 	"culvert/config"
 	"culvert/operate/manage/records"
+	"culvert/operate/manage/tokens"
 	"culvert/operate/orders"
 )
 
-// recordsOf adds the operations of a server's store, if it has one. now returns the
+// recordsOf adds the operations of a server's store and of its tokens, if it has one. now returns the
 // configuration that the server goes by.
 func recordsOf(r roles, c *config.Config, now func() *config.Config) {
 	if r.people == nil || c.Mode != config.ModeServer {
@@ -19,8 +20,9 @@ func recordsOf(r roles, c *config.Config, now func() *config.Config) {
 	if r.AuditLog != "" {
 		sink = sinkOf(r)
 	}
-	records.Add(r.local.api, records.Options{Store: r.people, Audit: sink, Config: now, Asker: orders.NewAsker(r.people), Now: time.Now,
-		AuditFailed: func(err error) {
-			r.log.Warn("a caller of the API changed something, and the audit log does not have it", "error", err)
-		}})
+	failed := func(err error) {
+		r.log.Warn("a caller of the API changed something, and the audit log does not have it", "error", err)
+	}
+	records.Add(r.local.api, records.Options{Store: r.people, Audit: sink, Config: now, Asker: orders.NewAsker(r.people), Now: time.Now, AuditFailed: failed})
+	tokens.AddOperations(r.local.api, tokens.Records{Store: r.people, Audit: sink, AuditFailed: failed, Now: time.Now})
 }

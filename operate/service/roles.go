@@ -136,9 +136,9 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 	ready, unpoliced := policed(c, r, rules)
 	own := namesOf(c, r, &o)
 	o.Opened = own.before(c, r.enter())
-	pages, board := websiteOf(c, r, know), dashboardOf(c, r, know, note)
+	pages, board, far := websiteOf(c, r, know), dashboardOf(c, r, know, note), farOf(c, r, note)
 	ready, ends, ended := renewing(r, &o, ready)
-	o.Ready, stop = answering(board.server(), answering(pages, ready)), inTurn(inTurn(ended, inTurn(board.close, pages.Close)), inTurn(sweeping(offersOf(r), r.log), inTurn(own.close, inTurn(unpoliced, stop))))
+	o.Ready, stop = answering(far.server(), answering(board.server(), answering(pages, ready))), inTurn(inTurn(ended, inTurn(inTurn(far.close, board.close), pages.Close)), inTurn(sweeping(offersOf(r), r.log), inTurn(own.close, inTurn(unpoliced, stop))))
 	p, kept := r.process(), new(recordings)
 	p.Records = kept.fare
 	p.Client, p.Certificates = eachOf(clients, know.happened, own.happened, happenedTo(ends), r.measured.Client), certificatesOf(ends)

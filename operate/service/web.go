@@ -15,10 +15,32 @@ import (
 // webFiles are the certificate and the key of a server's web pages: those that its
 // configuration names, or those of its own authority.
 func webFiles(c *config.Config, dir string) (cert, key string) {
-	if w := c.Server.Web; w.Cert != "" {
-		return w.Cert, w.Key
+	return filesOf(dir, c.Server.Web)
+}
+
+// apiFiles are those of a server's API for programs: its own, or else those of its pages or of
+// its dashboard.
+func apiFiles(c *config.Config, dir string) (cert, key string) {
+	return filesOf(dir, c.Server.API, c.Server.Web, c.Server.Dashboard.Web)
+}
+
+// filesOf are the certificate and the key that the first of some listeners names, or else those
+// of the server's own authority.
+func filesOf(dir string, listeners ...config.Web) (cert, key string) {
+	for _, l := range listeners {
+		if l.Cert != "" {
+			return l.Cert, l.Key
+		}
 	}
 	return setup.WebFiles(dir)
+}
+
+// prepare sees to it that a certificate is there, if it is one of the server's own authority.
+func prepare(c *config.Config, dir, cert string) error {
+	if own, _ := setup.WebFiles(dir); cert != own {
+		return nil
+	}
+	return setup.PrepareWeb(dir, c.Server.OwnWebHost(), time.Now())
 }
 
 // websiteOf opens the web pages of a server, before rights are given up; nil: there are none.
@@ -44,14 +66,11 @@ func websiteOf(c *config.Config, r roles, know acquainted) *web.Server {
 }
 
 func openWeb(c *config.Config, r roles) (*web.Server, error) {
-	w := c.Server.Web
-	if w.Cert == "" {
-		if err := setup.PrepareWeb(r.Dir, w.Host(), time.Now()); err != nil {
-			return nil, err
-		}
-	}
-	o := web.Options{Web: w, Log: r.log}
+	o := web.Options{Web: c.Server.Web, Log: r.log}
 	o.Cert, o.Key = webFiles(c, r.Dir)
+	if err := prepare(c, r.Dir, o.Cert); err != nil {
+		return nil, err
+	}
 	return web.Open(o)
 }
 
@@ -67,7 +86,7 @@ func answering(s *web.Server, ready func(*server.Server)) func(*server.Server) {
 }
 
 // readAgain are the files that a worker may have its keeper read: names, and those of the
-// certificates of web pages and of the dashboard, which are renewed while it runs.
+// certificates of web pages, the dashboard and the API, which are renewed while it runs.
 func readAgain(c *config.Config, dir string, names map[string]bool) map[string]bool {
 	if c.Mode != config.ModeServer {
 		return names
@@ -80,6 +99,10 @@ func readAgain(c *config.Config, dir string, names map[string]bool) map[string]b
 	}
 	if d := c.Server.Dashboard; d.Yes() && !d.Plain() {
 		cert, key := dashboardFiles(c, dir)
+		more[cert], more[key] = true, true
+	}
+	if c.Server.API.Yes() {
+		cert, key := apiFiles(c, dir)
 		more[cert], more[key] = true, true
 	}
 	if len(more) == len(names) {

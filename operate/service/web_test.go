@@ -32,6 +32,14 @@ func TestReadAgain(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(readAgain(c, "/d", nil))); !slices.Equal(got, []string{"/a", "/b", "/c", "/e"}) {
 		t.Error(got)
 	}
+	c.Server.API = webAt(t, "127.0.0.1:3")
+	if got := readAgain(c, "/d", nil); len(got) != 4 {
+		t.Error(got, "for an API with the certificate of the pages")
+	}
+	c.Server.API.Cert, c.Server.API.Key = "/f", "/g"
+	if got := readAgain(c, "/d", nil); len(got) != 6 || !got["/f"] || !got["/g"] {
+		t.Error(got)
+	}
 	c.Mode = config.ModeP2P
 	if got := readAgain(c, "/d", nil); len(got) > 0 {
 		t.Error(got)

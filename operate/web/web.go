@@ -44,8 +44,10 @@ type Options struct {
 	// Directive is the one that asks for the listener; "": web-listen.
 	Directive string
 	// Own, if not nil, answers in place of what Handle is given. It sets its answers'
-	// headers, bounds bodies, and says by Known whom it knows.
-	Own http.Handler
+	// headers, bounds bodies, and says by Known whom it knows. What is what it answers for,
+	// such as "the dashboard".
+	Own  http.Handler
+	What string
 	// Proxied: another program of this host may stand between browsers and here, and says
 	// where they are (X-Forwarded-For).
 	Proxied bool
@@ -62,7 +64,7 @@ type Server struct {
 	http     *http.Server
 	misses   *misses
 	proxied  bool // Options has it
-	own      bool // Options has a handler of its own
+	what     string
 	working  sync.WaitGroup
 	end      context.CancelFunc // nil before Start
 }
@@ -82,19 +84,20 @@ func Open(o Options) (*Server, error) {
 	}
 	l, err := net.Listen("tcp", o.Web.Address())
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w%s", o.Directive, err, mend(err))
+		return nil, fmt.Errorf("%s: %w%s", o.Directive, err, mend(err, o.Directive))
 	}
 	return newServer(l, at, id, o), nil
 }
 
-// mend is what to do about an error of listening.
-func mend(err error) string {
+// mend is what to do about an error of listening, which a directive asks for.
+func mend(err error, directive string) string {
+	also := map[string]string{"web-listen": ", and the same in web-url", "dashboard-listen": ", and the same in dashboard-url"}[directive]
 	err = sockerr.Named(err)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return "; another program has this port: end it, or write another port, and the same in web-url"
+		return "; another program has this port: end it, or write another port" + also
 	case errors.Is(err, syscall.EACCES):
-		return "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE: start this as root, or write another port, such as 8443, and the same in web-url"
+		return "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE: start this as root, or write another port, such as 8443" + also
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return "; this host does not have the address: write * in its place, or one of this host's"
 	}
@@ -102,7 +105,7 @@ func mend(err error) string {
 }
 
 func newServer(l net.Listener, at *url.URL, id *identity, o Options) *Server {
-	s := &Server{log: o.Log, url: at, identity: id, mux: http.NewServeMux(), misses: newMisses(), proxied: o.Proxied, own: o.Own != nil}
+	s := &Server{log: o.Log, url: at, identity: id, mux: http.NewServeMux(), misses: newMisses(), proxied: o.Proxied, what: cmp.Or(o.What, "web pages")}
 	s.listener = newDoor(l, o.Proxied)
 	if id != nil {
 		settings := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: id.show, NextProtos: []string{"http/1.1"}}
@@ -145,14 +148,10 @@ func (s *Server) Start() {
 	}
 	s.working.Go(func() {
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("the web pages are not served any more", "error", err)
+			s.log.Error(s.what+" can be asked no more", "error", err)
 		}
 	})
-	what := "serving web pages"
-	if s.own {
-		what = "serving the dashboard"
-	}
-	s.log.Info(what, "url", s.url, "listening", s.Addr())
+	s.log.Info("serving "+s.what, "url", s.url, "listening", s.Addr())
 }
 
 // Close ends it, after a moment for answers on their way. It may be called for a nil Server.

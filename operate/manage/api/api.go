@@ -131,10 +131,10 @@ func (a *API) nothing(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	if len(methods) > 0 {
 		allow := strings.Join(methods, ", ")
 		w.Header().Set("Allow", allow)
-		WrongMethod.Error(short(r.Method)+" is none of this path's methods: "+allow, "").write(w)
+		WrongMethod.Error(short(r.Method)+" is none of this path's methods: "+allow, "").Write(w)
 		return
 	}
-	NoSuchPath.Error("this process has no operation at "+short(r.URL.Path), "GET "+DocumentPath+" has all there are").write(w)
+	NoSuchPath.Error("this process has no operation at "+short(r.URL.Path), "GET "+DocumentPath+" has all there are").Write(w)
 }
 
 // adapter has huma's operations served by the API's mux.

@@ -41,6 +41,14 @@ type Caller struct {
 	Via   string `json:"via" doc:"by what the caller asks: socket, token or dashboard"`
 }
 
+// String is who asks as logs have it: the name, and by what.
+func (c Caller) String() string {
+	if c.Via == "" {
+		return c.Name
+	}
+	return c.Name + " (" + c.Via + ")"
+}
+
 type callerKey struct{}
 
 // As returns ctx with a caller.

@@ -42,8 +42,8 @@ func (e *Error) ContentType(string) string { return problem }
 
 const problem = "application/problem+json"
 
-// write answers with the error.
-func (e *Error) write(w http.ResponseWriter) {
+// Write answers with the error.
+func (e *Error) Write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", problem)
 	w.WriteHeader(e.Status)
 	json.NewEncoder(w).Encode(e)

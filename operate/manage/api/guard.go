@@ -40,7 +40,7 @@ func (a *API) guarded(op Op, h *huma.Operation, handler func(huma.Context)) http
 			err = readBody(noted, r, op)
 		}
 		if err != nil {
-			err.write(noted)
+			err.Write(noted)
 		} else {
 			a.recovered(noted, r, op, func() { handler(humago.NewContext(h, r, noted)) })
 		}
@@ -115,7 +115,7 @@ func (a *API) recovered(w *noted, r *http.Request, op Op, f func()) {
 		if w.status != 0 {
 			panic(http.ErrAbortHandler)
 		}
-		Failed.Error("this is a fault of the program, which its log has", "please report it").write(w)
+		Failed.Error("this is a fault of the program, which its log has", "please report it").Write(w)
 	}()
 	f()
 }

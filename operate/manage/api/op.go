@@ -30,6 +30,8 @@ type Op struct {
 	Type string
 	// Quiet has Options.Changed not called for it: it changes nothing.
 	Quiet bool
+	// Recorded says that it has its own line in the audit log where it changed something.
+	Recorded bool
 
 	body bool // it is asked with a body
 }
@@ -93,7 +95,7 @@ func Handle[In any](a *API, op Op, f func(w http.ResponseWriter, r *http.Request
 		return &raw{func(ctx huma.Context) {
 			r, w := humago.Unwrap(ctx)
 			if err := f(w, r, in); err != nil {
-				asError(err).write(w)
+				asError(err).Write(w)
 			}
 		}}, nil
 	})

@@ -57,7 +57,7 @@ func Stream[In any](a *API, op Op, events map[string]any, f func(ctx context.Con
 				return
 			}
 			if !s.hasBegun() {
-				asError(err).write(w)
+				asError(err).Write(w)
 				return
 			}
 			s.Send(Message{Event: "error", Data: asError(err)})

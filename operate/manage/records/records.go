@@ -105,11 +105,7 @@ func fault(err error) error {
 // caller is who asks for a call, for the audit log.
 func caller(ctx context.Context, call string) orders.Caller {
 	c, _ := api.CallerOf(ctx)
-	by := c.Name
-	if c.Via != "" {
-		by += " (" + c.Via + ")"
-	}
-	return orders.Caller{By: cut(by), Command: cut(call)}
+	return orders.Caller{By: cut(c.String()), Command: cut(call)}
 }
 
 // cut keeps a word of an order within its bounds.
