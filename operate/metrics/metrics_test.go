@@ -64,6 +64,7 @@ func office() *many {
 		Role: "server", Adapter: "tun0", Since: began, Marked: 4,
 		Drops:   map[string]uint64{"replayed": 3, tuntap.QueueFull: 2},
 		Endings: &backend.Endings{In30: 3, In14: 2, In7: 1},
+		Records: []backend.Record{{Name: "history"}, {Name: "accounting-radius", Lost: 7, Trouble: "no answer"}},
 		Peers: []backend.Peer{
 			{Name: "phone.anna", User: "anna", Since: began, LastHeard: began, Remote: "192.0.2.7:40000", IPv4: netip.MustParseAddr("10.8.0.2"), IPv6: netip.MustParseAddr("fd00::2"), BytesIn: 100, BytesOut: 200},
 			{Name: "laptop.anna", User: "anna", Since: began.Add(time.Minute), LastHeard: began, Remote: "192.0.2.8:40000", IPv4: netip.MustParseAddr("10.8.0.3"), BytesIn: 1, BytesOut: 2},
@@ -91,9 +92,13 @@ func of(t *testing.T, c config.Metrics) *Metrics {
 	if err != nil {
 		t.Fatal(err)
 	}
+	list, err := authority.Revoke(began, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	file := func(text []byte) *config.File { return &config.File{Inline: true, Text: text} }
 	return New(Options{Log: quiet(), Now: func() time.Time { return began }, Config: &config.Config{
-		Metrics: c, Trust: config.Trust{CA: file(authority.CertPEM()), Cert: file(authority.CertPEM())}}})
+		Metrics: c, Trust: config.Trust{CA: file(authority.CertPEM()), Cert: file(authority.CertPEM()), CRLVerify: file(list)}}})
 }
 
 // everything is metrics of a server of which all has happened.

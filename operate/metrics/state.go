@@ -130,6 +130,14 @@ func tellCrowd(to telling, c crowd, now *backend.Status) {
 			tellHandshakes(to, stage, outcome, n)
 		}
 	}
+	for _, r := range now.Records {
+		failing := 0.0
+		if r.Trouble != "" {
+			failing = 1
+		}
+		to.tell(recordsLost, float64(r.Lost), r.Name)
+		to.tell(recordsFailing, failing, r.Name)
+	}
 	pools := c.Pools()
 	for family, size := range map[string]int{"ipv4": pools.IPv4, "ipv6": pools.IPv6} {
 		if size > 0 {
