@@ -220,3 +220,55 @@ func TestFarBounds(t *testing.T) {
 		}
 	}
 }
+
+// TestFarLargeBody: who sends too much reads why it was refused.
+func TestFarLargeBody(t *testing.T) {
+	f := newFarServer(t)
+	steers := f.client(t, f.token(t, "steerer", api.Operate))
+	for range 5 {
+		_, err := steers.PushUpdate(t.Context(), backend.Update{All: true, Options: []string{strings.Repeat("x", 16<<20)}})
+		if e := new(api.Error); !errors.As(err, &e) || e.Code != api.TooLarge.Code {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestChanges: the audit log says who asked for which change and what came of it, once, and
+// nothing of what was sent.
+func TestChanges(t *testing.T) {
+	f := newFarServer(t)
+	var mu sync.Mutex
+	var notes []audit.Entry
+	f.local.noted(func(e audit.Entry) {
+		mu.Lock()
+		defer mu.Unlock()
+		notes = append(notes, e)
+	})
+	reads, boss := f.client(t, f.token(t, "reader", api.Read)), f.client(t, f.token(t, "boss", api.Administer))
+	if reads.Restart(t.Context()) == nil || boss.Restart(t.Context()) != nil {
+		t.Error("a restart")
+	}
+	if err := boss.SendAway(t.Context(), 7, "HALT,hunter2"); err != nil {
+		t.Error(err)
+	}
+	user := map[string]string{"name": "alice", "password": "hunter2 and more"}
+	for range 2 { // the second time she is there
+		if answer, err := boss.Do(t.Context(), http.MethodPost, "/v1/users", user); err == nil {
+			answer.Close()
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	got := ""
+	for _, e := range notes {
+		got += fmt.Sprintf("%s %s: %s: %s\n", e.What, e.By, e.Command, e.Reason)
+	}
+	const want = `changed reader (token): POST /v1/restart: refused: 403 Forbidden
+changed boss (token): POST /v1/restart: done
+changed boss (token): DELETE /v1/sessions/7: done
+changed boss (token): POST /v1/users: refused: 409 Conflict
+`
+	if got != want {
+		t.Errorf("noted:\n%s\nwant:\n%s", got, want)
+	}
+}

@@ -1,15 +1,19 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"culvert/access/audit"
 	"culvert/host/privsep"
+	"culvert/internal/printable"
 	"culvert/internal/version"
 	"culvert/operate/backend"
 	"culvert/operate/manage"
@@ -27,6 +31,9 @@ type local struct {
 	// opened; from then on it is served.
 	api *api.API
 	now atomic.Pointer[manage.Process]
+	// note, if not nil, adds a line to the audit log; nil: there is none, and the log has what
+	// callers changed.
+	note atomic.Pointer[func(audit.Entry)]
 
 	mu   sync.Mutex
 	stop func()         // nil until it was opened
@@ -36,10 +43,30 @@ type local struct {
 // newLocal returns one that has the operations of any process.
 func newLocal(dir, name string, worker *privsep.Worker, log *slog.Logger) *local {
 	n := &local{dir: dir, name: name, worker: worker, log: log}
-	n.api = api.New(api.Options{Version: version.Current().Version, Log: n.log})
+	n.api = api.New(api.Options{Version: version.Current().Version, Log: n.log, Changed: n.changed})
 	n.now.Store(&manage.Process{})
 	manage.AddProcess(n.api, func() manage.Process { return *n.now.Load() })
 	return n
+}
+
+// noted has the audit log say what callers change.
+func (l *local) noted(note func(audit.Entry)) { l.note.Store(&note) }
+
+// changed says who asked for a change, by what, for which, and what came of it: nothing of what
+// was sent. What has lines of its own where it changed something has none here then.
+func (l *local) changed(_ context.Context, c api.Change) {
+	if c.Op.Recorded && c.Status/100 == 2 {
+		return
+	}
+	what, result := c.Op.Method+" "+c.Path, "done"
+	if c.Status/100 != 2 {
+		result = fmt.Sprintf("refused: %d %s", c.Status, http.StatusText(c.Status))
+	}
+	if note := l.note.Load(); note != nil {
+		(*note)(audit.Entry{At: time.Now().UTC(), What: audit.Changed, By: printable.Name(c.Caller.String()), Command: printable.Name(what), Reason: result})
+		return
+	}
+	l.log.Info("a caller of the API asked for a change", "by", c.Caller.String(), "operation", what, "result", result)
 }
 
 // open opens the interface once for a tunnel. A process goes on without.

@@ -117,6 +117,9 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 		return opened{}, err
 	}
 	clients, note, recorded := r.recording(r.management.Client)
+	if r.AuditLog != "" {
+		r.local.noted(note)
+	}
 	stop := inTurn(recorded, l.stop)
 	o := server.Options{
 		Log: r.log, Ask: ask(c), Open: r.hooked(c, r.adapter(c, profile.UserSpaceForward(c.Server, r.log))), Forward: r.Forward && !r.UserSpace,

@@ -40,7 +40,7 @@ func (a *API) guarded(op Op, h *huma.Operation, handler func(huma.Context)) http
 			err = readBody(noted, r, op)
 		}
 		if err != nil {
-			err.Write(noted)
+			refuse(noted, r, err)
 		} else {
 			a.recovered(noted, r, op, func() { handler(humago.NewContext(h, r, noted)) })
 		}
@@ -48,6 +48,29 @@ func (a *API) guarded(op Op, h *huma.Operation, handler func(huma.Context)) http
 			a.o.Changed(r.Context(), Change{caller, op, r.URL.Path, noted.status})
 		}
 	})
+}
+
+// What is read of a body after a request was refused, so that whoever sends it comes to read the
+// answer: a connection that is closed meanwhile would have them see that alone.
+const (
+	drainBytes = 256 << 20
+	drainTime  = 5 * time.Second
+)
+
+// refuse answers a request whose body was not read to its end, and reads on within bounds.
+func refuse(w http.ResponseWriter, r *http.Request, e *Error) {
+	if r.Body == nil || r.ContentLength == 0 {
+		e.Write(w)
+		return
+	}
+	c := http.NewResponseController(w) // an answer in memory can nothing of this
+	c.EnableFullDuplex()               // or the answer would wait for the body
+	e.Write(w)
+	if c.Flush() != nil || r.Header.Get("Expect") != "" && r.ContentLength > 0 { // who waits for leave to send has the answer
+		return
+	}
+	c.SetReadDeadline(time.Now().Add(drainTime))
+	io.CopyN(io.Discard, r.Body, drainBytes)
 }
 
 // allowed returns who asks, if they may.

@@ -106,19 +106,19 @@ func (o *operations) addDevices(a *api.API) {
 	const group = "store"
 	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/devices", Group: group, Scope: api.Read, Summary: "Devices, by user and name", Errors: of()}, o.listDevices)
 	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/devices/{common_name}", Group: group, Scope: api.Read, Summary: "A device", Errors: of(registrar.UnknownDevice, registrar.UnknownUser)}, o.device)
-	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/devices", Group: group, Scope: api.Administer, Summary: "Add a device to a user, and make its profile",
+	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/devices", Group: group, Recorded: true, Scope: api.Administer, Summary: "Add a device to a user, and make its profile",
 		Errors: byRegistrar(registrar.UnknownUser, registrar.Exists, registrar.TooManyOwned, registrar.AddressTaken, registrar.Barred)}, o.addDevice)
-	api.Add(a, api.Op{Method: http.MethodPatch, Path: "/v1/devices/{common_name}", Group: group, Scope: api.Operate, Summary: "Change a device", Doc: "Absent fields stay, null clears. What is more than disabled needs the scope administer.",
+	api.Add(a, api.Op{Method: http.MethodPatch, Path: "/v1/devices/{common_name}", Group: group, Recorded: true, Scope: api.Operate, Summary: "Change a device", Doc: "Absent fields stay, null clears. What is more than disabled needs the scope administer.",
 		Errors: of(registrar.UnknownDevice, registrar.UnknownUser)}, o.setDevice)
-	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/devices/{common_name}/renew", Group: group, Scope: api.Administer, Summary: "Make the next profile of a device, or of a client without a user",
+	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/devices/{common_name}/renew", Group: group, Recorded: true, Scope: api.Administer, Summary: "Make the next profile of a device, or of a client without a user",
 		Errors: byRegistrar(registrar.UnknownDevice, registrar.UnknownUser, registrar.Barred, registrar.WasRevoked)}, o.renew)
-	api.Add(a, api.Op{Method: http.MethodDelete, Path: "/v1/devices/{common_name}", Group: group, Scope: api.Administer, Summary: "Remove a device, whose certificates are revoked", Errors: byRegistrar(registrar.UnknownDevice, registrar.UnknownUser)},
+	api.Add(a, api.Op{Method: http.MethodDelete, Path: "/v1/devices/{common_name}", Group: group, Recorded: true, Scope: api.Administer, Summary: "Remove a device, whose certificates are revoked", Errors: byRegistrar(registrar.UnknownDevice, registrar.UnknownUser)},
 		func(ctx context.Context, in *OneDevice) (*registrar.Revocation, error) {
 			user, name := in.split()
 			done, err := o.desk.RemoveDevice(ctx, caller(ctx, "DELETE /v1/devices/"+in.CommonName), user, name)
 			return done, fault(err)
 		})
-	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/revoke", Group: group, Scope: api.Administer, Summary: "Revoke the certificates of a client, a device, or all devices of a user",
+	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/revoke", Group: group, Recorded: true, Scope: api.Administer, Summary: "Revoke the certificates of a client, a device, or all devices of a user",
 		Errors: byRegistrar(registrar.UnknownName, registrar.Ambiguous, registrar.NothingThere)},
 		func(ctx context.Context, in *struct {
 			Body struct {

@@ -71,7 +71,7 @@ func (o *operations) addGroups(a *api.API) {
 			return out, fault(err)
 		})
 	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/groups/{name}", Group: group, Scope: api.Read, Summary: "A group", Errors: of(registrar.UnknownGroup)}, o.group)
-	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/groups", Group: group, Scope: api.Administer, Summary: "Add a group", Errors: of(registrar.Exists)},
+	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/groups", Group: group, Recorded: true, Scope: api.Administer, Summary: "Add a group", Errors: of(registrar.Exists)},
 		func(ctx context.Context, in *struct{ Body NewGroup }) (*Group, error) {
 			g := users.Group{Name: in.Body.Name}
 			err := in.Body.apply(&g)
@@ -83,7 +83,7 @@ func (o *operations) addGroups(a *api.API) {
 			}
 			return o.group(ctx, &OneGroup{g.Name})
 		})
-	api.Add(a, api.Op{Method: http.MethodPatch, Path: "/v1/groups/{name}", Group: group, Scope: api.Administer, Summary: "Change a group, and who is in it", Errors: of(registrar.UnknownGroup, registrar.UnknownUser)},
+	api.Add(a, api.Op{Method: http.MethodPatch, Path: "/v1/groups/{name}", Group: group, Recorded: true, Scope: api.Administer, Summary: "Change a group, and who is in it", Errors: of(registrar.UnknownGroup, registrar.UnknownUser)},
 		func(ctx context.Context, in *struct {
 			OneGroup
 			Body struct {
@@ -102,7 +102,7 @@ func (o *operations) addGroups(a *api.API) {
 			}
 			return o.group(ctx, &in.OneGroup)
 		})
-	api.Add(a, api.Op{Method: http.MethodDelete, Path: "/v1/groups/{name}", Group: group, Scope: api.Administer, Summary: "Remove a group, and take its members out of it", Errors: of(registrar.UnknownGroup)},
+	api.Add(a, api.Op{Method: http.MethodDelete, Path: "/v1/groups/{name}", Group: group, Recorded: true, Scope: api.Administer, Summary: "Remove a group, and take its members out of it", Errors: of(registrar.UnknownGroup)},
 		func(ctx context.Context, in *OneGroup) (*api.None, error) {
 			_, err := o.book(ctx, "DELETE /v1/groups/"+in.Name).RemoveGroup(ctx, in.Name)
 			return nil, fault(err)
