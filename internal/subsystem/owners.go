@@ -18,6 +18,8 @@ var owners = map[string]Name{
 	"operate/service.(*hostPrograms)": Programs,
 	"operate/service.(*local)":        API,
 	"operate/service.websiteOf":       Web,
+	"operate/service.openHistory":     History,
+	"operate/service.closeHistory":    History,
 
 	"operate/container": Process,
 	"operate/demo":      Process,
@@ -93,11 +95,13 @@ var owners = map[string]Name{
 	"operate/people":   Store,
 	"store":            Store,
 
+	"operate/history":    History,
+	"operate/orders":     Store,
+	"operate/metrics":    API,
 	"operate/manage":     API,
 	"operate/management": Management,
 	"operate/logs":       API,
 	"operate/web":        Web,
 	"operate/dashboard":  Web,
-	"operate":            Process,
 	"operate/handover":   Web,
 }

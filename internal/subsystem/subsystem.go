@@ -26,6 +26,7 @@ const (
 	Policy       Name = "policy"
 	Certificates Name = "certificates"
 	Store        Name = "store"
+	History      Name = "history"
 	Programs     Name = "programs"
 	Health       Name = "health"
 	API          Name = "api"
@@ -51,9 +52,10 @@ var all = []Subsystem{
 	{Policy, "the policy of who may reach what"},
 	{Certificates, "certificates and keys that end, are renewed or kept"},
 	{Store, "what outlives the process: store, audit log, status and pool files"},
+	{History, "sessions that are kept, and accounts of them"},
 	{Programs, "programs of the configuration, and what they print"},
 	{Health, "what the doctor finds while a server runs"},
-	{API, "the interface for the command line, programs and the dashboard"},
+	{API, "the interface for the command line, programs and the dashboard; metrics"},
 	{Management, "OpenVPN's management interface"},
 	{Web, "pages that people open, and links that work once"},
 }

@@ -18,6 +18,11 @@ const root = "../.."
 // TestOwnersAreThere: each entry of the table names a folder with Go files, or one and what
 // is declared in it. One that was renamed would give its messages to another subsystem.
 func TestOwnersAreThere(t *testing.T) {
+	for _, wide := range []string{"operate", "host", "internal"} {
+		if _, there := owners[wide]; there {
+			t.Errorf("%s: it would own what is added below it, whatever that is", wide)
+		}
+	}
 	for entry, owner := range owners {
 		if _, ok := Find(string(owner)); !ok {
 			t.Errorf("%s: %q is no subsystem", entry, owner)
@@ -108,7 +113,7 @@ func hasGo(t *testing.T, dir string) (found bool) {
 }
 
 // TestAllThatLogsIsOwned: each folder of the program that uses log/slog has a subsystem of
-// its own choice, not that of what is not known.
+// its own choice, not that of what is not known, nor of all that operates a process.
 func TestAllThatLogsIsOwned(t *testing.T) {
 	apart := []string{"internal", "lab", "examples", "packaging"} // do not log for a process
 	filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
@@ -168,6 +173,9 @@ func TestOf(t *testing.T) {
 		"culvert/operate/management.(*reader).run":     Management,
 		"culvert/operate/manage/trace.Handler":         API,
 		"culvert/operate/service.(*local).open":        API,
+		"culvert/operate/history.(*Keeper).failed":     History,
+		"culvert/operate/history/accounting.(*Log).x":  History,
+		"culvert/operate/dashboard.(*Board).serve":     Web,
 		"culvert/operate/service.(*localized).open":    Process,
 		"culvert/host/hostnet.keep[...]":               Host,
 		"culvert.Dial":                                 Process,

@@ -329,3 +329,25 @@ func TestThreeManagers(t *testing.T) {
 	client.up()
 	h.c.ping(serverIPv4)
 }
+
+// TestVerbOfTheKeeper: `verb` by the management interface of a server without root's rights also
+// counts for the process that keeps them, which takes the changes of this host back at the end.
+func TestVerbOfTheKeeper(t *testing.T) {
+	t.Parallel()
+	takenBack := regexp.MustCompile(`INF removed address`)
+	for verb, want := range map[string]bool{"3": true, "0": false} {
+		t.Run("verb "+verb, func(t *testing.T) {
+			n := newLab(t).host("s")
+			socket := filepath.Join(openDir(t), "management")
+			server := n.run(ours, n.serverConfig(serverParty(t, plain, "user nobody", "persist-tun", "persist-key", "management "+socket+" unix"))).up()
+			mustBeNobody(t, server)
+			newManager(t, socket).ask("verb " + verb)
+			if err := server.stop(syscall.SIGTERM); err != nil {
+				t.Errorf("exit status: %v", err)
+			}
+			if said := server.count(takenBack) > 0; said != want {
+				t.Errorf("the keeper said what it takes back: %v, want %v", said, want)
+			}
+		})
+	}
+}

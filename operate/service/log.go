@@ -212,13 +212,16 @@ func (l *log) setLevels(c *config.Config) {
 	l.levels.Set(level(c.Process.Verb), own)
 }
 
-// control is what can be asked of the log. A worker's keeper then logs as much.
+// control is what can be asked of the log.
 func (l *log) control(w *privsep.Worker) logs.Control {
-	c := logs.Control{Latest: l.latest, Levels: l.levels, Verb: l.verb}
+	return logs.Control{Latest: l.latest, Levels: l.levels, Verb: l.verb, Changed: func() { l.share(w) }}
+}
+
+// share has a worker's keeper log as much as the worker; nil: there is none.
+func (l *log) share(w *privsep.Worker) {
 	if w != nil {
-		c.Changed = func() { w.SetLevels(l.levels.Encode()) }
+		w.SetLevels(l.levels.Encode())
 	}
-	return c
 }
 
 // lastWords logs why the process ends, with a line for each fault.

@@ -41,7 +41,11 @@ func (l *life) manage(ctx context.Context, events <-chan process.Event, c *confi
 		},
 		AuthRetry:     func() config.AuthRetry { return present().Login.Retry },
 		StatusVersion: func() int { return present().Process.StatusVersion },
-		Verb:          l.log.verb, SetVerb: l.log.setVerb,
+		Verb:          l.log.verb,
+		SetVerb: func(n int) {
+			l.log.setVerb(n)
+			l.log.share(l.worker)
+		},
 		Mute:    func() int { return int(l.log.mute.Load()) },
 		SetMute: func(n int) { l.log.mute.Store(int64(n)) },
 	})
