@@ -53,7 +53,7 @@ func TestPages(t *testing.T) {
 func TestPagesOfClient(t *testing.T) {
 	t.Parallel()
 	bed, b := begin(t, "client.json")
-	for _, page := range [][3]string{{"now", "#/now", "198.51.100.1"}, {"session", "#/session/0", "TLS 1.3"}, {"servers", "#/servers", "vpn3.example.org"}} {
+	for _, page := range [][3]string{{"now", "#/now", "198.51.100.1"}, {"session", "#/session/0", "TLS 1.3"}, {"servers", "#/servers", "vpn3.example.org"}, {"settings", "#/settings", "exists via eth0"}} {
 		to(b, page[1], page[2])
 		b.Check("client-" + page[0])
 	}

@@ -193,7 +193,7 @@ func (b *Browser) WaitNoText(text string) {
 // find is an expression for what can be clicked by what it is called, in the open dialog if
 // there is one.
 func find(name string) string {
-	return `[...(document.querySelector('dialog[open]') || document).querySelectorAll('button, a, summary')].find((e) => e.checkVisibility() && (e.getAttribute('aria-label') || e.textContent).trim() === ` + asJSON(name) + `)`
+	return `[...(document.querySelector('dialog[open]') || document).querySelectorAll('button, a, summary, label')].find((e) => e.checkVisibility() && (e.getAttribute('aria-label') || e.textContent).trim() === ` + asJSON(name) + `)`
 }
 
 // Click clicks a button or a link, by what it is called.
