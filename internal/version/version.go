@@ -1,5 +1,5 @@
 // Package version reports which build of culvert this is, from what the Go command
-// recorded in it. Peers are told something else (profile.Version).
+// recorded in it. Peers are told something else (package profile).
 package version
 
 import (

@@ -211,6 +211,9 @@ func TestPasskeyOfOperator(t *testing.T) {
 	b.ask("POST", "/auth/link", w.link(""), 200, nil)
 	device.enrol(b, "key", 200)
 	other := w.browser()
+	if s := other.state(); strings.Join(s.Ways, " ") != "passkey" || !strings.Contains(s.Closed, "no group is let in") || !strings.Contains(s.Mend, "dashboard-admit") {
+		t.Errorf("it does not say why no password signs in: %+v", s)
+	}
 	var a Answer
 	if other.ask("POST", "/auth/passkey/finish", device.show(other), 200, &a); a.Scope != api.Administer || a.User != "" || a.Name != "operator (passkey)" {
 		t.Errorf("%+v", a)

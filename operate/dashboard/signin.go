@@ -25,6 +25,10 @@ type State struct {
 	IdleSeconds float64 `json:"idle_seconds,omitempty"`
 	// Ways are those by which one can sign in besides a link: password, passkey.
 	Ways []string `json:"ways"`
+	// Closed is why no password signs in, and Mend what changes that, where people are known
+	// and none is let in; "": passwords do, or nobody is known.
+	Closed string `json:"closed,omitempty"`
+	Mend   string `json:"mend,omitempty"`
 	// CanEnrol: who is signed in can enrol passkeys.
 	CanEnrol bool `json:"can_enrol"`
 	// OfferSecond: who is signed in may administer, and has neither a passkey nor an app
@@ -55,6 +59,9 @@ func (d *Dashboard) stateOf(ctx context.Context, s *stay) State {
 	st := State{Ways: []string{}}
 	if d.o.People != nil && len(d.o.People.Admit) > 0 {
 		st.Ways = append(st.Ways, byPassword)
+	} else if d.o.People != nil {
+		st.Closed = "no password signs in here, since no group is let in"
+		st.Mend = "add the line dashboard-admit GROUP administer to the server's configuration, with a group of its users (culvert group add GROUP), and reload it; or use a link that works once (culvert dashboard --link), with which a passkey can be made"
 	}
 	if d.passkeys != nil {
 		st.Ways = append(st.Ways, byPasskey)

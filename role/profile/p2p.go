@@ -15,7 +15,7 @@ func (trust *Trust) P2P(c *config.Config) (session.Config, error) {
 		return s, err
 	}
 	s.P2P = true
-	s.PeerInfo = negotiate.LocalPeerInfo(Version, platform(), c.Data.Ciphers, c.Adapter.MaxMTU, variables(c)).ForP2P()
+	s.PeerInfo = negotiate.LocalPeerInfo(version, platform(), c.Data.Ciphers, c.Adapter.MaxMTU, variables(c)).ForP2P()
 	return s, nil
 }
 

@@ -13,8 +13,9 @@ import (
 	"culvert/session/wrap"
 )
 
-// Version is how this program names itself to its peers.
-const Version = "culvert_1"
+// version is how this program names itself to its peers. It is a variable so that a test of
+// servers can have the linker make a client that says something else.
+var version = "culvert_1"
 
 // Session returns the settings of c for every session, all except the Wrapper. warn is
 // as for TLS.
@@ -52,7 +53,7 @@ func (trust *Trust) Session(c *config.Config, server bool) (session.Config, erro
 			kept, _, err := c.FilterPushed(options)
 			return kept, err
 		}
-		s.PeerInfo = negotiate.LocalPeerInfo(Version, platform(), c.Data.Ciphers, c.Adapter.MaxMTU, variables(c))
+		s.PeerInfo = negotiate.LocalPeerInfo(version, platform(), c.Data.Ciphers, c.Adapter.MaxMTU, variables(c))
 	}
 	return s, nil
 }

@@ -86,8 +86,8 @@ func TestStatusOfNetworks(t *testing.T) {
 // TestStatusForgery: a name cannot become two fields or lines.
 func TestStatusForgery(t *testing.T) {
 	c := referenceClients()
-	c[0].Name = "a,b\tc\nEND\n"
-	for version, want := range map[int]string{1: "a_b_c_END_,", 2: "a_b_c_END_,", 3: "a,b_c_END_\t"} {
+	c[0].Name = "a,b\tc\nEND\n\u202e\u009b\u2028"
+	for version, want := range map[int]string{1: "a_b_c_END____,", 2: "a_b_c_END____,", 3: "a,b_c_END____\t"} {
 		if got := string(formatStatus(moment, version, c)); !strings.Contains(got, want) || strings.Count(got, "END\n") != 1 {
 			t.Errorf("version %d: %q not found in\n%s", version, want, got)
 		}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"culvert/access"
 	"culvert/internal/version"
@@ -51,10 +52,10 @@ func (t *statusTable) line(fields ...string) {
 }
 
 // clean makes sure that a field, whose text may come from a client, is not read as two
-// fields or lines.
+// fields or lines, steers no terminal, and changes no direction of writing there.
 func (t *statusTable) clean(field string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || string(r) == t.separator {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) || string(r) == t.separator {
 			return '_'
 		}
 		return r

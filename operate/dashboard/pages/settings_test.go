@@ -36,3 +36,18 @@ func TestSettings(t *testing.T) {
 	}
 	b.Clean(bed.URL)
 }
+
+// TestClosed: where no group is let in, the sign-in says so, and what to do.
+func TestClosed(t *testing.T) {
+	t.Parallel()
+	bed := newBed(t, "server.json")
+	bed.out = true
+	bed.set("/auth/state", `{"signed_in":false,"ways":["passkey"],"closed":"no password signs in here","mend":"add the line dashboard-admit"}`)
+	b := browsertest.Start(t, browsertest.Options{Pictures: pictures(t)})
+	b.Open(bed.URL + "/")
+	b.WaitText("no password signs in here")
+	b.WaitText("add the line dashboard-admit")
+	b.WaitText("Sign in with a passkey")
+	b.Check("signin-closed")
+	b.Clean(bed.URL)
+}

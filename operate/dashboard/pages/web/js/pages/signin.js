@@ -26,9 +26,10 @@ function done() {
 }
 
 export async function show(content, { signal }) {
-  const { ways = [] } = await get('/auth/state', signal);
+  const { ways = [], closed, mend } = await get('/auth/state', signal);
   if (linkFault) content.append(problem(linkFault));
   linkFault = null;
+  if (closed) content.append(problem({ message: closed, mend }));
   if (ways.length === 0) {
     content.append(h('p', {}, t('signin.bylink')));
     return;
