@@ -70,12 +70,18 @@ func concealedLine(rows rows, line string) (shown []string, withheld bool) {
 		return nil, true
 	}
 	row := rows[words[0]]
-	if row == nil {
+	if row == nil || row.conceal == concealLine && holdsLine(rows, words[1:]) {
 		return words[:1], len(words) > 1
 	}
 	shown, withheld = row.conceal.apply(rows, words[1:], false)
 	text := Line{Name: words[0], Args: shown}.String()
 	return []string{text}, withheld
+}
+
+// holdsLine reports whether a line holds another one: of lines within lines within lines, which
+// nobody writes, all is concealed, since each would double the quotes of the one within.
+func holdsLine(rows rows, words []string) bool {
+	return len(words) > 0 && rows[words[0]] != nil && rows[words[0]].conceal == concealLine
 }
 
 // use notes a line that is carried out.
