@@ -44,7 +44,12 @@ type swarm struct {
 }
 
 func (b *bench) startSwarm(ctx context.Context, name string, args ...string) (*swarm, error) {
-	s, err := b.StartServer(ctx, name, "udp4")
+	return b.swarmAt(ctx, name, nil, args...)
+}
+
+// swarmAt is startSwarm with further lines for the server.
+func (b *bench) swarmAt(ctx context.Context, name string, more []string, args ...string) (*swarm, error) {
+	s, err := b.StartServer(ctx, name, "udp4", more...)
 	if err != nil {
 		return nil, err
 	}

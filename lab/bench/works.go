@@ -36,6 +36,7 @@ var mainWorks = []work{
 	{"handshakes", servers, 0, handshakes},
 	{"clients", servers, 2, growing(1, 10, 100, 1000)},
 	{"clients10k", servers, 1, growing(10000)},
+	{"watched", []string{peer.Culvert}, 0, watched},
 	{"userspace", []string{peer.Culvert}, 0, userSpace},
 }
 

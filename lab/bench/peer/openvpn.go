@@ -50,10 +50,13 @@ type Server struct {
 // Inside is the server's address in the tunnel.
 func (s *Server) Inside() netip.Addr { return s.server() }
 
-// StartServer starts a server that takes any number of clients.
-func (b *Bench) StartServer(ctx context.Context, name, proto string) (*Server, error) {
+// Name is what the commands of a server of ours know it by.
+func (s *Server) Name() string { return "server-" + s.device }
+
+// StartServer starts a server that takes any number of clients, with further lines.
+func (b *Bench) StartServer(ctx context.Context, name, proto string, more ...string) (*Server, error) {
 	s := &Server{place: b.place(), Proto: proto}
-	config, err := b.File(s.device+"-server.conf", b.serverConfig(name, s))
+	config, err := b.File(s.device+"-server.conf", b.serverConfig(name, s)+lines(more...))
 	if err != nil {
 		return nil, err
 	}

@@ -32,8 +32,16 @@ const (
 	IdleMemory = "idle-memory"
 	IdleCPU    = "idle-cpu"
 
-	Handshakes    = "handshakes"
-	HandshakeCPU  = "handshake-cpu"
+	Handshakes   = "handshakes"
+	HandshakeCPU = "handshake-cpu"
+
+	// A server that nobody looks at, and one with readers of events and scrapes.
+	UnwatchedRate   = "unwatched-rate"
+	WatchedRate     = "watched-rate"
+	WatchedShare    = "watched-share"
+	UnwatchedMemory = "unwatched-memory"
+	WatchedMemory   = "watched-memory"
+
 	UserSpaceUp   = "userspace-up"
 	UserSpaceDown = "userspace-down"
 )
@@ -89,6 +97,11 @@ func init() {
 		add(n, IdleMemory, "Resident memory per idle client of %s", "KiB", 1, true)
 		add(n, IdleCPU, "Server CPU per idle client of %s", "µs/s", 1, true)
 	}
+	metrics = append(metrics, metric{UnwatchedRate, "Echoes, 1,000 clients, nobody looks", "Gbit/s", 2, false},
+		metric{WatchedRate, "Echoes, 1,000 clients, 50 readers of events and a scrape each second", "Gbit/s", 2, false},
+		metric{WatchedShare, "What is carried when it is looked at, of what it is when not", "%", 1, false},
+		metric{UnwatchedMemory, "Resident memory, 1,000 clients, nobody looks", "MiB", 0, true},
+		metric{WatchedMemory, "Resident memory, 1,000 clients, 50 readers of events and a scrape each second", "MiB", 0, true})
 	metrics = append(metrics, metric{UserSpaceUp, "User space, one TCP stream, client to server", "Gbit/s", 2, false},
 		metric{UserSpaceDown, "User space, one TCP stream, server to client", "Gbit/s", 2, false})
 }
