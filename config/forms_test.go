@@ -342,6 +342,7 @@ tls-version-max 1.3
 tls-version-min 1.2
 tmp-dir /tmp
 topology subnet
+trace-to http://127.0.0.1:4318
 tran-window 3600
 tun-ipv6
 tun-mtu 1500

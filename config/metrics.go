@@ -2,6 +2,8 @@ package config
 
 import (
 	"net/netip"
+	"strconv"
+	"strings"
 )
 
 // Metrics is what a process tells of itself to those who watch many.
@@ -11,6 +13,8 @@ type Metrics struct {
 	Per MetricsPer
 	// OpenVPNNames: the names of openvpn_exporter, too.
 	OpenVPNNames bool
+	// TraceTo is the URL of the collector that is told of handshakes; "": none is.
+	TraceTo string
 }
 
 // MetricsPer is for whom there are series of their own.
@@ -61,6 +65,35 @@ func setMetricsNames(b *builder, d *call) error {
 		return d.expected(d.args[0], "culvert or openvpn_exporter")
 	}
 	return nil
+}
+
+// tracePath is where a collector takes traces, unless a URL says another place.
+const tracePath = "/v1/traces"
+
+// setTraceTo is `trace-to`: the URL of a collector, with a path or without.
+func setTraceTo(b *builder, d *call) error {
+	scheme, at, _ := strings.Cut(d.args[0], "://")
+	host, path, _ := strings.Cut(at, "/")
+	name, port, given := splitPort(host)
+	if n := portNumber(port); scheme != "http" && scheme != "https" || name == "" || given && n == 0 ||
+		strings.ContainsFunc(at, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("@?#%\\", r) }) {
+		return d.expected(d.args[0], "the URL of a collector for OTLP over HTTP, such as http://127.0.0.1:4318, without a user, a password or a question")
+	}
+	if path == "" {
+		b.Metrics.TraceTo = scheme + "://" + host + tracePath
+	} else {
+		b.Metrics.TraceTo = scheme + "://" + host + "/" + path
+	}
+	return nil
+}
+
+// portNumber is a port by its digits; 0: it is none.
+func portNumber(text string) uint64 {
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // checkMetrics wants somebody who serves what is asked for.

@@ -20,6 +20,7 @@ var processRows = list{
 	{Name: "metrics-listen", Usage: "address:port", Where: top, Help: "Serve metrics for Prometheus to whoever reaches this address: keep it inside (docs/metrics.md; not in OpenVPN).", set: setMetricsListen},
 	{Name: "metrics-per", Usage: "user|device", Where: top, Help: "Have series for each user, or each device, too: as many as there are of them (docs/metrics.md; not in OpenVPN).", set: setMetricsPer},
 	{Name: "metrics-names", Usage: "culvert|openvpn_exporter", Where: top, Default: "culvert", Help: "Have metrics by the names of openvpn_exporter, too, for dashboards that know those (docs/metrics.md; not in OpenVPN).", set: setMetricsNames},
+	{Name: "trace-to", Usage: "url", Where: top, Help: "Send a trace of each handshake to this collector of OpenTelemetry, by OTLP over HTTP (docs/metrics.md; not in OpenVPN).", set: setTraceTo},
 	{Name: "writepid", Usage: "file", Where: top, Touches: TouchWrites, Help: "Write the process id to this file.", set: text(func(c *Config) *string { return &c.Process.WritePID })},
 	{Name: "status", Usage: "file [seconds]", Where: top, Touches: TouchWrites, Help: "Write the state of all connections to this file.", set: setStatus},
 	{Name: "status-version", Usage: "[n]", Where: top, Default: "1", Help: "Use this format of the status file: 1, 2 or 3.", set: setStatusVersion},

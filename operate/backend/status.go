@@ -32,7 +32,7 @@ type Status struct {
 
 // Record is how one of what a server keeps and tells of its sessions fares.
 type Record struct {
-	Name    string `json:"name" doc:"history, accounting-log or accounting-radius"`
+	Name    string `json:"name" doc:"history, accounting-log, accounting-radius or traces"`
 	Lost    uint64 `json:"lost" doc:"what was never written or told, since this process began"`
 	Trouble string `json:"trouble,omitempty" doc:"why nothing can be written or told now"`
 }

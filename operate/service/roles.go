@@ -21,6 +21,7 @@ import (
 	"culvert/operate/metrics"
 	"culvert/operate/people"
 	"culvert/operate/policing"
+	"culvert/operate/traces"
 	"culvert/role/client"
 	"culvert/role/p2p"
 	"culvert/role/profile"
@@ -72,6 +73,7 @@ type roles struct {
 	// programs are those for this host's adapter; nil: there are none.
 	programs bringup.Programs
 	measured *metrics.Metrics // nil: none are asked for
+	traced   *traces.Tracer   // nil: the same
 }
 
 func (r roles) open(c *config.Config) (o opened, err error) {
@@ -84,7 +86,7 @@ func (r roles) open(c *config.Config) (o opened, err error) {
 	if r.programs, own, err = r.watchedPrograms(c); err != nil {
 		return opened{}, err
 	}
-	r.measured = measuring(c, r)
+	r.measured, r.traced = measuring(c, r), tracing(c, r.log)
 	switch {
 	case c.Mode == config.ModeServer:
 		o, err = r.openServer(c)
@@ -94,7 +96,8 @@ func (r roles) open(c *config.Config) (o opened, err error) {
 		o, err = r.openHost(c)
 	}
 	o.programs = own
-	return measured(o, r.measured, err)
+	o, err = measured(o, r.measured, err)
+	return traced(o, r.traced), err
 }
 
 // process is what a back end needs of this process.
@@ -144,6 +147,9 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 	o.Ready, stop = answering(far.server(), answering(board.server(), answering(pages, ready))), inTurn(inTurn(ended, inTurn(inTurn(far.close, board.close), pages.Close)), inTurn(sweeping(offersOf(r), r.log), inTurn(own.close, inTurn(unpoliced, stop))))
 	p, kept := r.process(), new(recordings)
 	p.Records = kept.fare
+	if r.traced != nil {
+		kept.add(tracesFare(r.traced))
+	}
 	p.Client, p.Certificates = eachOf(clients, know.happened, own.happened, happenedTo(ends), r.measured.Client), certificatesOf(ends)
 	s, err := backend.NewServer(c, o, p)
 	if err != nil {
