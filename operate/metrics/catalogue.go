@@ -45,9 +45,9 @@ var (
 var (
 	recordsLost    = declare(counter, "culvert_records_lost_total", "What of sessions was never written to the history or told to accounting, by which of them.", "of")
 	recordsFailing = declare(gauge, "culvert_records_failing", "1 while nothing can be written to the history or told to accounting, by which of them.", "of")
-	poolSize   = declare(gauge, "culvert_pool_addresses", "Addresses that there are for clients, by family.", "family")
-	poolLeased = declare(gauge, "culvert_pool_leased_addresses", "Addresses that clients have, by family.", "family")
-	ending     = declare(gauge, "culvert_client_certificates_ending", "Clients whose certificates end within so many days and that were not given others.", "days")
+	poolSize       = declare(gauge, "culvert_pool_addresses", "Addresses that there are for clients, by family.", "family")
+	poolLeased     = declare(gauge, "culvert_pool_leased_addresses", "Addresses that clients have, by family.", "family")
+	ending         = declare(gauge, "culvert_client_certificates_ending", "Clients whose certificates end within so many days and that were not given others.", "days")
 )
 
 // With metrics-per.
