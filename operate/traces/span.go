@@ -93,7 +93,7 @@ func spansOf(e backend.Event, id func() (trace, span string)) []span {
 		whole.Kind = kindServer
 		whole.Attributes = append(whole.Attributes, number("culvert.session.number", *e.Number))
 	}
-	for _, a := range []attribute{text("culvert.refused_by", h.By), text("culvert.peer.agent", e.Agent), text("culvert.cipher", e.Cipher), text("culvert.tls", e.TLS)} {
+	for _, a := range []attribute{text("culvert.refused_by", h.By), text("culvert.peer.agent", e.Agent), text("culvert.cipher", e.Cipher), text("culvert.tls", withoutNames(e.TLS))} {
 		if *a.Value.Text != "" {
 			whole.Attributes = append(whole.Attributes, a)
 		}
@@ -114,6 +114,13 @@ func spansOf(e backend.Event, id func() (trace, span string)) []span {
 		all = append(all, span{TraceID: trace, SpanID: own, Parent: root, Name: h.Stage, Kind: kindInternal, Start: nanoseconds(start), End: nanoseconds(endOf(e)), Status: &status{Code: statusError}})
 	}
 	return all
+}
+
+// withoutNames is a control channel in words without those of the peer's certificate, which
+// has the name of a person or a device.
+func withoutNames(tls string) string {
+	channel, _, _ := strings.Cut(tls, ", peer certificate")
+	return channel
 }
 
 const completed = "completed"

@@ -27,7 +27,7 @@ func numbered(n uint64) *uint64 { return &n }
 // up is a client that is in.
 func up() backend.Event {
 	return backend.Event{
-		Kind: backend.Up, Time: after(7), Number: numbered(7), Name: "phone.anna", User: "anna", Remote: "192.0.2.7:40000", Agent: "2.6\xff" + strings.Repeat("x", 200), Cipher: "AES-256-GCM",
+		Kind: backend.Up, Time: after(7), Number: numbered(7), Name: "phone.anna", User: "anna", Remote: "192.0.2.7:40000", Agent: "2.6\xff" + strings.Repeat("x", 200), Cipher: "AES-256-GCM", TLS: "TLSv1.3, X25519, peer certificate OU=device, CN=phone.anna",
 		Handshake: &backend.Handshake{Began: began, Answer: after(1), TLS: after(2), Keys: after(3), Push: after(5), Up: after(6), Stage: "up", Outcome: "completed"},
 	}
 }
@@ -131,7 +131,7 @@ func TestSpans(t *testing.T) {
 	for _, a := range spans[0].Attributes {
 		all[a.Key] = a.Value
 	}
-	if all["culvert.session.number"]["intValue"] != "7" || all["culvert.cipher"]["stringValue"] != "AES-256-GCM" || len(all["culvert.peer.agent"]["stringValue"]) > longest+3 {
+	if all["culvert.session.number"]["intValue"] != "7" || all["culvert.tls"]["stringValue"] != "TLSv1.3, X25519" || all["culvert.cipher"]["stringValue"] != "AES-256-GCM" || len(all["culvert.peer.agent"]["stringValue"]) > longest+3 {
 		t.Errorf("attributes %v", all)
 	}
 	for _, private := range []string{"anna", "192.0.2.7"} {
