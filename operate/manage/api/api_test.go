@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -172,44 +173,49 @@ func TestErrorsKeepSecrets(t *testing.T) {
 	}
 }
 
-// TestLargeBodies: nothing of what is too large is read, or of another type.
+// TestLargeBodies: what is too large or of another type is refused before it is read on, so
+// that whoever sends it can read why.
 func TestLargeBodies(t *testing.T) {
 	a := things(Options{})
-	for kind, change := range map[Kind]func(*http.Request){
-		TooLarge:  func(r *http.Request) { r.ContentLength = 1 << 30 },
-		WrongType: func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") },
+	for _, c := range []struct {
+		kind   Kind
+		change func(*http.Request)
+		before int // bytes that may be read before the refusal
+	}{
+		{TooLarge, func(r *http.Request) { r.ContentLength = 1 << 20 }, 0},
+		{TooLarge, func(r *http.Request) { r.ContentLength = -1 }, 3 * 4096},
+		{WrongType, func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 0},
 	} {
-		r := httptest.NewRequestWithContext(by(Operate), "PUT", "/v1/things/x", unreadable{t})
-		change(r)
 		w := httptest.NewRecorder()
+		body := &blank{left: 1 << 20, read: func(total int) {
+			if total > c.before && w.Body.Len() == 0 {
+				t.Errorf("%v: %d bytes were read before it was said", c.kind, total)
+			}
+		}}
+		r := httptest.NewRequestWithContext(by(Operate), "PUT", "/v1/things/x", body)
+		c.change(r)
 		a.Handler().ServeHTTP(w, r)
-		if e := problemOf(t, w); e.Code != kind.Code || w.Header().Get("Connection") != "close" {
-			t.Errorf("%v: %s", kind, w.Body)
+		if e := problemOf(t, w); e.Code != c.kind.Code || w.Header().Get("Connection") != "close" {
+			t.Errorf("%v: %s, %v", c.kind, w.Body, w.Header())
 		}
 	}
-	// Without a length it is read as far as the limit.
-	endless := &counted{}
-	r := httptest.NewRequestWithContext(by(Operate), "PUT", "/v1/things/x", endless)
-	r.ContentLength = -1
-	w := httptest.NewRecorder()
-	a.Handler().ServeHTTP(w, r)
-	if e := problemOf(t, w); e.Code != TooLarge.Code || endless.n > 3*4096 {
-		t.Errorf("%s after %d bytes", w.Body, endless.n)
+}
+
+// blank is so many spaces, and tells how many will have been read.
+type blank struct {
+	total, left int
+	read        func(total int)
+}
+
+func (b *blank) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, io.EOF
 	}
-}
-
-type unreadable struct{ t *testing.T }
-
-func (u unreadable) Read([]byte) (int, error) {
-	u.t.Error("the body is read")
-	return 0, errors.New("not to be read")
-}
-
-type counted struct{ n int }
-
-func (c *counted) Read(b []byte) (int, error) {
-	c.n += len(b)
-	return copy(b, bytes.Repeat([]byte(" "), len(b))), nil
+	n := copy(p, bytes.Repeat([]byte(" "), min(len(p), b.left)))
+	b.left -= n
+	b.total += n
+	b.read(b.total)
+	return n, nil
 }
 
 // TestChanges: what changes something is told, with who asked and what came of it.

@@ -57,9 +57,10 @@ const (
 	drainTime  = 5 * time.Second
 )
 
-// refuse answers a request whose body was not read to its end, and reads on within bounds.
+// refuse answers a request whose body was not read to its end, and reads on within bounds:
+// for nobody who is not known.
 func refuse(w http.ResponseWriter, r *http.Request, e *Error) {
-	if r.Body == nil || r.ContentLength == 0 {
+	if r.Body == nil || r.ContentLength == 0 || e.Status == http.StatusUnauthorized {
 		e.Write(w)
 		return
 	}
