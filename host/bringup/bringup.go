@@ -52,21 +52,20 @@ func NewAdapter(n nic.NIC, a Applied, want State) *Adapter {
 	return &Adapter{NIC: n, applied: a, want: want, present: present{state: want}}
 }
 
-// Overflow is how many packets waited too long in a device's queue, or found it
-// full; a nil adapter has none.
-func (a *Adapter) Overflow() uint64 {
+// Stats are of the adapter's device; a nil adapter, and one without a device, has none.
+func (a *Adapter) Stats() tuntap.Stats {
 	if a == nil || a.device == nil {
-		return 0
+		return tuntap.Stats{}
 	}
-	return a.device.Stats().Overflow
+	return a.device.Stats()
 }
 
-// Marked is how many waited too long and were marked instead of dropped (ECN).
-func (a *Adapter) Marked() uint64 {
+// Waiting is how many packets and super-packets wait in the adapter's queue, and how many may.
+func (a *Adapter) Waiting() (packets, room uint64) {
 	if a == nil || a.device == nil {
-		return 0
+		return 0, 0
 	}
-	return a.device.Stats().Marked
+	return a.device.Waiting()
 }
 
 // Applied is a state that this host was brought to: *hostnet.Applied, or another

@@ -23,6 +23,8 @@ type ahead struct {
 	taken  *chunk // of the packet taken last
 	lost   atomic.Uint64
 	marked atomic.Uint64
+	// waiting is what the flows held after the last batch.
+	waiting atomic.Uint64
 }
 
 const (

@@ -152,6 +152,18 @@ func (d *Device) Stats() (all Stats) {
 	return all
 }
 
+// Waiting returns how many packets and super-packets the last batch left waiting, in all
+// queues, and how many may: none where they wait in the kernel alone.
+func (d *Device) Waiting() (packets, room uint64) {
+	for _, q := range d.queues {
+		if v := q.(*Device).vnet; v != nil {
+			packets += v.ahead.waiting.Load()
+			room += maxWaiting
+		}
+	}
+	return packets, room
+}
+
 // ReadBatch waits for an outbound packet and takes whatever else is waiting. A
 // packet larger than its buffer is dropped and counted. See nic.NIC.
 func (d *Device) ReadBatch(batch []*buf.Packet) (int, error) {

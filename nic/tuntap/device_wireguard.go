@@ -108,6 +108,9 @@ func (d *Device) Stats() Stats {
 	return Stats{Refused: d.single.refused.Load(), Oversize: d.single.oversize.Load()}
 }
 
+// Waiting returns nothing: all packets wait in the kernel.
+func (d *Device) Waiting() (packets, room uint64) { return 0, 0 }
+
 // ReadBatch waits for an outbound packet. One larger than its buffer is
 // dropped and counted. See nic.NIC.
 func (d *Device) ReadBatch(batch []*buf.Packet) (int, error) {

@@ -66,6 +66,7 @@ func (d *Device) readSuper(fd uintptr) bool {
 		now := time.Since(d.opened)
 		err := d.readAhead(int(fd), now)
 		d.split(now)
+		d.vnet.ahead.waiting.Store(uint64(d.vnet.ahead.flows.count))
 		switch {
 		case t.done == len(t.batch):
 			return true

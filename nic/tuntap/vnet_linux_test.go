@@ -51,6 +51,26 @@ func TestSuperPacketsCross(t *testing.T) {
 	}
 }
 
+// What a batch leaves is told as waiting.
+func TestWaiting(t *testing.T) {
+	a, b := vnetPair(t)
+	for range 3 {
+		a.WriteBatch(batchOf(udp4().build([]byte("datagram"))))
+	}
+	batch := buf.NewBatch(1, 2000)
+	for left := uint64(2); ; left-- {
+		if n, err := b.ReadBatch(batch); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		if waiting, room := b.Waiting(); waiting != left || room != maxWaiting {
+			t.Errorf("%d wait of %d, want %d", waiting, room, left)
+		}
+		if left == 0 {
+			return
+		}
+	}
+}
+
 func TestSuperPacketsOneWrite(t *testing.T) {
 	fd, driver := sockets(t)
 	defer unix.Close(driver)

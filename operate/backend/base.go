@@ -98,9 +98,13 @@ func (b *base) at(road *tunnel.Road, self Backend) {
 func (b *base) status(peers []Peer) Status {
 	s := Status{Role: b.role, Peers: peers, Drops: b.road.Counters.Snapshot()}
 	if a := b.adapter.Load(); a != nil {
-		s.Adapter, s.Since, s.Marked = a.name, a.since, a.adapter.Marked()
-		if n := a.adapter.Overflow(); n > 0 {
-			s.Drops[tuntap.QueueFull] = n
+		stats := a.adapter.Stats()
+		s.Adapter, s.Since, s.Marked = a.name, a.since, stats.Marked
+		if packets, room := a.adapter.Waiting(); room > 0 {
+			s.Queue = &Queue{Waiting: packets, Room: room}
+		}
+		if stats.Overflow > 0 {
+			s.Drops[tuntap.QueueFull] = stats.Overflow
 		}
 	}
 	return s

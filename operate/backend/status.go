@@ -26,8 +26,17 @@ type Status struct {
 	Chosen *Chosen `json:"chosen,omitempty"`
 	// Marked counts packets that were marked for congestion (ECN) instead of dropped.
 	Marked uint64 `json:"marked,omitempty"`
+	// Queue is what waits for the tunnel; nil where all waits in the kernel.
+	Queue *Queue `json:"queue,omitempty"`
 	// Records is how what a server keeps and tells of its sessions fares; nil: it does neither.
 	Records []Record `json:"records,omitempty"`
+}
+
+// Queue is how many packets and super-packets have been read from the adapter's device and
+// wait for their turn, and how many may.
+type Queue struct {
+	Waiting uint64 `json:"waiting" doc:"packets and super-packets that the last batch left waiting"`
+	Room    uint64 `json:"room" doc:"how many may wait"`
 }
 
 // Record is how one of what a server keeps and tells of its sessions fares.

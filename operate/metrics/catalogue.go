@@ -34,6 +34,8 @@ var (
 	packetsTotal   = declare(counter, "culvert_packets_total", "Packets of the inner network, from peers (in) and to peers (out).", "direction")
 	drops          = declare(counter, "culvert_drops_total", "Packets that were dropped, by reason.", "reason")
 	marked         = declare(counter, "culvert_queue_marked_packets_total", "Packets that waited too long in the adapter's queue and were marked for congestion (ECN) instead of dropped.")
+	waiting        = declare(gauge, "culvert_queue_waiting_packets", "Packets and super-packets read from the adapter's device that wait for the tunnel.")
+	room           = declare(gauge, "culvert_queue_room_packets", "How many of them may wait.")
 	overflow       = declare(counter, "culvert_queue_overflow_packets_total", "Packets that waited too long in the adapter's queue or found it full.")
 	handshakes     = declare(counter, "culvert_handshakes_total", "First handshakes that ended, by the stage at which they did and by outcome.", "stage", "outcome")
 	certificateEnd = declare(gauge, "culvert_certificate_end_timestamp_seconds", "When a certificate or a revocation list of this process ends, in Unix time.", "what")

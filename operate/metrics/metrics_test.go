@@ -61,7 +61,7 @@ func office() *many {
 	m.tally[session.StageDecision][server.TurnedAway] = 1
 	m.traffic = server.Traffic{PacketsIn: 10, PacketsOut: 20, BytesIn: 1000, BytesOut: 2000}
 	m.status = backend.Status{
-		Role: "server", Adapter: "tun0", Since: began, Marked: 4,
+		Role: "server", Adapter: "tun0", Since: began, Marked: 4, Queue: &backend.Queue{Waiting: 3, Room: 256},
 		Drops:   map[string]uint64{"replayed": 3, tuntap.QueueFull: 2},
 		Endings: &backend.Endings{In30: 3, In14: 2, In7: 1},
 		Records: []backend.Record{{Name: "history"}, {Name: "accounting-radius", Lost: 7, Trouble: "no answer"}},

@@ -107,6 +107,10 @@ func (s *state) common(to telling, b Backend, now *backend.Status) {
 	}
 	to.tell(overflow, float64(now.Drops[tuntap.QueueFull]))
 	to.tell(marked, float64(now.Marked))
+	if q := now.Queue; q != nil {
+		to.tell(waiting, float64(q.Waiting))
+		to.tell(room, float64(q.Room))
+	}
 	reading, lost := b.Reading()
 	to.tell(readers, float64(reading))
 	to.tell(missed, float64(lost))
