@@ -66,7 +66,7 @@ func (o owner) WebAuthnCredentials() []webauthn.Credential { return o.keys }
 var errNoPasskeys = noPasskeys.Error("this dashboard has no passkeys", "they need a dashboard of a server at a host name: write dashboard-url https://NAME:PORT")
 
 // tooManyPasskeys is a kind of faults.
-var tooManyPasskeys = api.Kind{Status: 409, Code: "too-many-passkeys", Doc: "no more passkeys are kept"}
+var tooManyPasskeys = api.Kind{Status: 409, Code: "too-many-passkeys", Doc: "no more passkeys are kept", Mend: "remove one first"}
 
 // beginPasskey answers POST /auth/passkey/begin.
 func (d *Dashboard) beginPasskey(e *exchange) (any, error) {

@@ -14,14 +14,14 @@ import (
 
 // Kinds of faults besides those of the API.
 var (
-	wrongHost    = api.Kind{Status: http.StatusMisdirectedRequest, Code: "wrong-host", Doc: "the dashboard is asked for by a name that is not its own"}
-	crossSite    = api.Kind{Status: http.StatusForbidden, Code: "cross-site", Doc: "a page of another site asks"}
-	wrongSignIn  = api.Kind{Status: http.StatusUnauthorized, Code: "wrong-sign-in", Doc: "what was shown to sign in is not good, or is not taken at the moment"}
-	notAdmitted  = api.Kind{Status: http.StatusForbidden, Code: "not-admitted", Doc: "who signs in may not use the dashboard"}
-	goneLink     = api.Kind{Status: http.StatusUnauthorized, Code: "gone-link", Doc: "the link was used, has ended, or never was"}
-	wrongPasskey = api.Kind{Status: http.StatusUnauthorized, Code: "wrong-passkey", Doc: "the passkey is not known, or is not good"}
-	noPasskeys   = api.Kind{Status: http.StatusConflict, Code: "no-passkeys", Doc: "this dashboard can have no passkeys"}
-	startAgain   = api.Kind{Status: http.StatusUnauthorized, Code: "start-again", Doc: "the sign-in was begun too long ago, or not here"}
+	wrongHost    = api.Kind{Status: http.StatusMisdirectedRequest, Code: "wrong-host", Doc: "the dashboard is asked for by a name that is not its own", Mend: "use the address that dashboard-url or dashboard-listen names"}
+	crossSite    = api.Kind{Status: http.StatusForbidden, Code: "cross-site", Doc: "a page of another site asks", Mend: "open the dashboard itself"}
+	wrongSignIn  = api.Kind{Status: http.StatusUnauthorized, Code: "wrong-sign-in", Doc: "what was shown to sign in is not good, or is not taken at the moment", Mend: "try again"}
+	notAdmitted  = api.Kind{Status: http.StatusForbidden, Code: "not-admitted", Doc: "who signs in may not use the dashboard", Mend: "ask an administrator for a group that dashboard-admit names"}
+	goneLink     = api.Kind{Status: http.StatusUnauthorized, Code: "gone-link", Doc: "the link was used, has ended, or never was", Mend: "make another: culvert dashboard"}
+	wrongPasskey = api.Kind{Status: http.StatusUnauthorized, Code: "wrong-passkey", Doc: "the passkey is not known, or is not good", Mend: "use another passkey, or sign in by another way and add it again"}
+	noPasskeys   = api.Kind{Status: http.StatusConflict, Code: "no-passkeys", Doc: "this dashboard can have no passkeys", Mend: "serve the dashboard by HTTPS under a name (dashboard-url)"}
+	startAgain   = api.Kind{Status: http.StatusUnauthorized, Code: "start-again", Doc: "the sign-in was begun too long ago, or not here", Mend: "begin again"}
 )
 
 // policy is the Content-Security-Policy: nothing but the dashboard's own files.

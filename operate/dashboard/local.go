@@ -107,4 +107,4 @@ func passedOn(socket http.RoundTripper, name string) http.Handler {
 }
 
 // gone is a kind of faults.
-var gone = api.Kind{Status: http.StatusBadGateway, Code: "process-gone", Doc: "the process whose dashboard this is does not answer"}
+var gone = api.Kind{Status: http.StatusBadGateway, Code: "process-gone", Doc: "the process whose dashboard this is does not answer", Mend: "see whether it runs: culvert status"}

@@ -170,8 +170,8 @@ func (k *contract) ask(t *testing.T, what, method, path, query, body, media stri
 	}
 	if w.Code >= 400 {
 		var e api.Error
-		if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || e.Status != w.Code || e.Message == "" || !slices.Contains(declared.Codes, e.Code) {
-			t.Errorf("%s: expected one of the codes %q, and a message: %v", said, declared.Codes, err)
+		if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || e.Status != w.Code || e.Message == "" || e.Mend == "" || !slices.Contains(declared.Codes, e.Code) {
+			t.Errorf("%s: expected one of the codes %q, a message and what to do: %v", said, declared.Codes, err)
 		}
 	}
 	return w.Code

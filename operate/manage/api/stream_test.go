@@ -36,7 +36,7 @@ func TestStream(t *testing.T) {
 		const whole = "id: 7\nevent: tick\ndata: {\"name\":\"a\",\"count\":1}\n\n:\n\n:\n\n"
 		for path, want := range map[string]string{
 			"/v1/ticks":            whole,
-			"/v1/ticks?fails=last": whole + "event: error\ndata: {\"status\":500,\"title\":\"Internal Server Error\",\"code\":\"failed\",\"detail\":\"it broke\"}\n\n",
+			"/v1/ticks?fails=last": whole + "event: error\ndata: {\"status\":500,\"title\":\"Internal Server Error\",\"code\":\"failed\",\"detail\":\"it broke\",\"mend\":\"" + Failed.Mend + "\"}\n\n",
 		} {
 			if w := ask(a, by(Read), "GET", path, ""); w.Body.String() != want || w.Header().Get("Content-Type") != "text/event-stream" {
 				t.Errorf("%s: %v\n%s", path, w.Header(), w.Body)

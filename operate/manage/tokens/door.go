@@ -21,7 +21,7 @@ const Via = "token"
 
 // crossSite is for requests that a browser sends for a page: no page of another site may ask,
 // and there are none of this one.
-var crossSite = api.Kind{Status: http.StatusForbidden, Code: "cross-site", Doc: "a browser asks for a page of another site"}
+var crossSite = api.Kind{Status: http.StatusForbidden, Code: "cross-site", Doc: "a browser asks for a page of another site", Mend: "open the dashboard in browsers"}
 
 // Options are what a door works with.
 type Options struct {

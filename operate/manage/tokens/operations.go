@@ -47,8 +47,8 @@ type Records struct {
 
 // kinds of errors.
 var (
-	exists = api.Kind{Status: http.StatusConflict, Code: "exists", Doc: "the name is taken"}
-	most   = api.Kind{Status: http.StatusConflict, Code: "too-many-tokens", Doc: "there are as many as are kept"}
+	exists = api.Kind{Status: http.StatusConflict, Code: "exists", Doc: "the name is taken", Mend: "take another name, or remove that token first"}
+	most   = api.Kind{Status: http.StatusConflict, Code: "too-many-tokens", Doc: "there are as many as are kept", Mend: "remove those that are not needed"}
 )
 
 // store is the store whose changes are recorded as those of the caller.
