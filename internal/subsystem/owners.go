@@ -98,6 +98,7 @@ var owners = map[string]Name{
 	"operate/history":    History,
 	"operate/orders":     Store,
 	"operate/metrics":    API,
+	"operate/traces":     API,
 	"operate/manage":     API,
 	"operate/management": Management,
 	"operate/logs":       API,

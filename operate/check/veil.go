@@ -84,7 +84,9 @@ func (s veil) veiled(l config.Line) config.Line {
 		s.showUnknown(&l)
 	}
 	for i, a := range l.Args {
-		l.Args[i] = userInfo.ReplaceAllString(a, "${1}"+cut+"@")
+		if strings.Contains(a, "@") {
+			l.Args[i] = userInfo.ReplaceAllString(a, "${1}"+cut+"@")
+		}
 		if l.Name != "plugin" {
 			l.Args[i] = showCommand(l.Args[i])
 		}
@@ -246,8 +248,12 @@ func (s veil) words(number int) []string {
 func (s veil) coverLine(l config.Line, text string) string {
 	pairs := s.pairs(l)
 	slices.SortStableFunc(pairs, func(a, b [2]string) int { return len(b[0]) - len(a[0]) })
+	covered := make(map[[2]string]bool, len(pairs)) // a long line has the same word often
 	for _, p := range pairs {
-		text = coverWord(text, p[0], p[1])
+		if !covered[p] {
+			covered[p] = true
+			text = coverWord(text, p[0], p[1])
+		}
 	}
 	return text
 }
