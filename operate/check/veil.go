@@ -248,12 +248,8 @@ func (s veil) words(number int) []string {
 func (s veil) coverLine(l config.Line, text string) string {
 	pairs := s.pairs(l)
 	slices.SortStableFunc(pairs, func(a, b [2]string) int { return len(b[0]) - len(a[0]) })
-	covered := make(map[[2]string]bool, len(pairs)) // a long line has the same word often
 	for _, p := range pairs {
-		if !covered[p] {
-			covered[p] = true
-			text = coverWord(text, p[0], p[1])
-		}
+		text = coverWord(text, p[0], p[1])
 	}
 	return text
 }
