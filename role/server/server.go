@@ -250,6 +250,17 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	if s.opts.Ready != nil {
 		s.opts.Ready(s)
 	}
+	err = s.attend(ctx, failed)
+	if ctx.Err() == nil {
+		return err
+	}
+	s.dismiss() // whatever else ended as ctx did
+	return nil
+}
+
+// attend sees to what comes up while the server serves. The error is why it cannot go on,
+// and says nothing if ctx ended.
+func (s *Server) attend(ctx context.Context, failed <-chan error) error {
 	persist := time.NewTicker(persistInterval(s.cfg))
 	defer persist.Stop()
 	stale := s.roster.ether.staleTicks()
@@ -260,13 +271,8 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	for {
 		select {
 		case <-ctx.Done():
-			s.dismiss()
 			return nil
 		case err := <-failed:
-			if ctx.Err() != nil {
-				s.dismiss()
-				return nil
-			}
 			return fmt.Errorf("the server cannot go on: %w", err)
 		case err := <-s.broken:
 			return err
