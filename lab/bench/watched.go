@@ -21,19 +21,20 @@ const (
 	watchedClients = 1000
 	eventReaders   = 50
 	scrapeAt       = "127.0.0.1:9176"
-	// windows are taken in pairs, one without anybody who looks and one with, the order
-	// changing from pair to pair.
-	watchedPairs  = 5
-	watchedWindow = 4 * time.Second
-	watchedSettle = time.Second
+	// Windows are taken in pairs, one without anybody who looks and one with, the order
+	// changing from pair to pair. They are short, so that what else the machine does falls
+	// on both of a pair, and many, since it falls on some alone.
+	watchedPairs  = 24
+	watchedWindow = 2 * time.Second // two scrapes
+	watchedSettle = 500 * time.Millisecond
 )
 
 // watched measures what those who look at a server cost it: readers of events, and a
-// scrape of its metrics each second.
+// scrape of its metrics each second. Each pair of windows is a sample.
 func watched(ctx context.Context, b *bench, name string, record func(string, float64)) error {
 	ctx, cancel := context.WithTimeout(ctx, swarmLimit)
 	defer cancel()
-	s, err := b.swarmAt(ctx, name, []string{"metrics-listen " + scrapeAt}, "--clients", fmt.Sprint(watchedClients), "--traffic", "stream", "--for", "90s")
+	s, err := b.swarmAt(ctx, name, []string{"metrics-listen " + scrapeAt}, "--clients", fmt.Sprint(watchedClients), "--traffic", "stream", "--for", "170s")
 	if err != nil {
 		return err
 	}
@@ -42,34 +43,40 @@ func watched(ctx context.Context, b *bench, name string, record func(string, flo
 		return err
 	}
 	api := localAPI(s.server.Name())
-	var rates, memory [2]float64 // without, with
-	for i := range 2 * watchedPairs {
-		looking := (i+i/2)%2 == 1
-		stop := func() {}
-		if looking {
-			if stop, err = b.look(ctx, api); err != nil {
+	rateOf := []string{report.UnwatchedRate, report.WatchedRate}
+	memoryOf := []string{report.UnwatchedMemory, report.WatchedMemory}
+	for pair := range watchedPairs {
+		var rates [2]float64
+		for i := range rates {
+			looking := (pair + i) % 2
+			rate, resident, err := b.window(ctx, s, api, looking == 1)
+			if err != nil {
 				return err
 			}
+			rates[looking] = rate
+			record(rateOf[looking], rate/1e9)
+			record(memoryOf[looking], float64(resident)/(1<<20))
 		}
-		rate, err := carriedIn(ctx, api, watchedWindow)
-		resident, memErr := s.server.Process.Resident()
-		stop()
-		if err != nil || memErr != nil {
-			return fmt.Errorf("what is carried: %v, %v", err, memErr)
-		}
-		n := 0
-		if looking {
-			n = 1
-		}
-		rates[n] += rate / watchedPairs
-		memory[n] = max(memory[n], float64(resident)/(1<<20))
+		record(report.WatchedShare, 100*rates[1]/rates[0])
 	}
-	record(report.UnwatchedRate, rates[0]/1e9)
-	record(report.WatchedRate, rates[1]/1e9)
-	record(report.WatchedShare, 100*rates[1]/rates[0])
-	record(report.UnwatchedMemory, memory[0])
-	record(report.WatchedMemory, memory[1])
 	return nil
+}
+
+// window is what a server carries within one window, bits a second, and the memory that it
+// holds at its end.
+func (b *bench) window(ctx context.Context, s *swarm, api *http.Client, looking bool) (rate float64, resident int64, err error) {
+	if looking {
+		stop, err := b.look(ctx, api)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer stop()
+	}
+	if rate, err = carriedIn(ctx, api, watchedWindow); err != nil {
+		return 0, 0, err
+	}
+	resident, err = s.server.Process.Resident()
+	return rate, resident, err
 }
 
 // look has readers of events and a scraper look at a server until stop.
