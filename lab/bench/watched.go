@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"sync"
@@ -79,15 +80,19 @@ func (b *bench) window(ctx context.Context, s *swarm, api *http.Client, looking 
 	return rate, resident, err
 }
 
-// look has readers of events and a scraper look at a server until stop.
+// look has readers of events and a scraper, which has its first answer, look at a server
+// until stop.
 func (b *bench) look(ctx context.Context, api *http.Client) (stop func(), err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	var readers sync.WaitGroup
-	scraper, err := b.Lab.Server.Start("scraper", "sh", "-c", "while sleep 1; do curl -sf -o /dev/null http://"+scrapeAt+"/metrics || echo no answer; done")
+	self, err := os.Executable()
 	if err != nil {
-		cancel()
 		return nil, err
 	}
+	scraper, err := b.Lab.Server.Start("scraper", self, "load", "scrape", "-to", scrapeAt)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var readers sync.WaitGroup
 	stop = func() {
 		cancel()
 		scraper.Stop()
@@ -103,6 +108,10 @@ func (b *bench) look(ctx context.Context, api *http.Client) (stop func(), err er
 			defer r.Close()
 			io.Copy(io.Discard, r)
 		})
+	}
+	if err := scraper.Expect(ctx, regexp.MustCompile("bytes of metrics")); err != nil {
+		stop()
+		return nil, err
 	}
 	return stop, nil
 }

@@ -27,7 +27,7 @@ const (
 // Main is the program of a load process; its arguments follow the word.
 func Main(args []string) error {
 	f := flag.NewFlagSet("load", flag.ContinueOnError)
-	to := f.String("to", "", "the sink's address, by way of the tunnel")
+	to := f.String("to", "", "the sink's address, by way of the tunnel; with scrape, address and port of the metrics")
 	control := f.String("control", "", "the sink's address past the tunnel")
 	down := f.Bool("down", false, "the sink sends")
 	streams := f.Int("streams", 1, "TCP connections")
@@ -37,7 +37,7 @@ func Main(args []string) error {
 	size := f.Int("size", 64, "bytes in a UDP packet")
 	rate := f.Int("rate", 1000, "UDP packets a second, of a measurement of loss")
 	if len(args) == 0 {
-		return fmt.Errorf("load: expected serve, tcp, udp, loss or ping")
+		return fmt.Errorf("load: expected serve, tcp, udp, loss, ping or scrape")
 	}
 	if err := f.Parse(args[1:]); err != nil {
 		return err
@@ -56,10 +56,12 @@ func Main(args []string) error {
 			return report(measureLoss(addr, at(*control, controlPort), *size, *rate, *length))
 		}
 		return report(searchRate(addr, at(*control, controlPort), *size))
+	case "scrape":
+		return scrape(*to)
 	case "ping":
 		return report(ping(at(*to, udpPort), *length))
 	}
-	return fmt.Errorf("load: %q is none of serve, tcp, udp, loss, ping", args[0])
+	return fmt.Errorf("load: %q is none of serve, tcp, udp, loss, ping, scrape", args[0])
 }
 
 func report(result any, err error) error {
