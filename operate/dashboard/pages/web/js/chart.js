@@ -39,9 +39,7 @@ function drawLines(picture, data, series, format) {
   picture.setAttribute('viewBox', `0 0 ${width} ${height}`);
   const top = nice(Math.max(1, ...series.flatMap((s) => data.values[s.key])));
   const y = (v) => (height - below) - (v / top) * (height - below - 20);
-  const parts = [0, 0.5, 1].map((f) => h('g', {},
-    h('line', { class: 'grid', x1: 0, x2: width, y1: y(top * f), y2: y(top * f) }),
-    f > 0 ? h('text', { x: 0, y: y(top * f) - 5 }, format(top * f)) : null));
+  const parts = [0, 0.5, 1].map((f) => h('line', { class: 'grid', x1: 0, x2: width, y1: y(top * f), y2: y(top * f) }));
   const marks = width < 420 ? [0, 1] : [0, 0.5, 1];
   const count = Math.max(...series.map((s) => data.values[s.key].length));
   const until = new Date(data.until).getTime();
@@ -56,6 +54,7 @@ function drawLines(picture, data, series, format) {
     if (i === 0 && line) parts.push(h('path', { class: 'area', d: `${line}L${width} ${y(0)}L0 ${y(0)}Z` }));
     parts.push(h('path', { class: 'line series-' + i, d: line }));
   });
+  for (const f of [0.5, 1]) parts.push(h('text', { x: 0, y: y(top * f) - 5 }, format(top * f)));
   fill(picture, parts);
 }
 

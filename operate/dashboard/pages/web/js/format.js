@@ -19,7 +19,7 @@ export function number(n, digits = 0) {
 
 function unit(n, name) {
   const digits = n !== 0 && Math.abs(n) < 10 ? 1 : 0;
-  return by(Intl.NumberFormat, { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: digits }).format(n);
+  return by(Intl.NumberFormat, { style: 'unit', unit: name, unitDisplay: name === 'byte' ? 'long' : 'short', maximumFractionDigits: digits }).format(n);
 }
 
 function scaled(n, names) {

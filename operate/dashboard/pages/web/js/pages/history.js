@@ -21,7 +21,8 @@ function whoHad(signal) {
     const found = await get('/v1/history/sessions' + query({ address: address.input.value.trim(), at: new Date(at.input.value).toISOString() }), signal);
     const list = found.sessions || [];
     fill(answer, list.length === 0 ? h('p', {}, t('history.nobody')) : h('ul', {}, list.map((s) => h('li', {}, link(s), s.user ? [' (', said(s.user, 60), ')'] : null, ' · ', period(s), s.remote ? [' · ', said(s.remote, 60)] : null))));
-  }, address, at, answer);
+  }, address, at);
+  asked.append(answer);
   asked.classList.add('inline');
   return section('history.who', { class: 'card' }, asked);
 }
