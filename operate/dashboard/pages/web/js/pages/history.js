@@ -78,7 +78,7 @@ function sessions(signal) {
     caption: t('history.sessions'), sort: 'since', reverse: true, rowKey: (s) => String(s.id),
     columns: [
       { key: 'name', label: t('peer.name'), order: (s) => s.device || '', show: (s) => [link(s), s.user && s.user !== s.device ? h('div', { class: 'minor' }, said(s.user, 60)) : null] },
-      { key: 'remote', label: t('peer.from'), order: (s) => s.remote || '', show: (s) => said(s.remote || '', 60, 'whole') },
+      { key: 'remote', label: t('peer.from'), order: (s) => s.remote || '', show: (s) => h('div', { class: 'endpoint' }, said(s.remote || '', 60)) },
       { key: 'inside', label: t('peer.inside'), show: (s) => [s.ipv4, s.ipv6].filter(Boolean).map((a) => h('div', { class: 'code' }, a)) },
       { key: 'since', label: t('peer.since'), order: (s) => s.begin || '', show: (s) => time(s.begin) },
       { key: 'lasted', label: t('session.lasted'), number: true, show: (s) => (s.end ? span((date(s.end) - date(s.begin)) / 1000) : t('history.still')) },

@@ -97,7 +97,7 @@ function sessions(client, steering, process) {
   const columns = [
     { key: 'name', label: t('peer.name'), order: (p) => p.name || '', text: (p) => `${p.name}\n${p.connecting}\n${p.number}`, show: (p) => [h('a', { href: '#/session/' + part(p.number) }, said(p.name || t('peer.unnamed'), 60)), p.connecting ? [' ', h('span', { class: 'tag' }, t('state.connecting'))] : null] },
     { key: 'user', label: t('peer.user'), order: (p) => p.user || '', text: (p) => p.user || '', show: (p) => (p.user ? said(p.user, 60) : '') },
-    { key: 'remote', label: t('peer.from'), order: (p) => p.remote || '', text: (p) => p.remote || '', show: (p) => said(p.remote, 60, 'whole') },
+    { key: 'remote', label: t('peer.from'), order: (p) => p.remote || '', text: (p) => p.remote || '', show: (p) => h('div', { class: 'endpoint' }, said(p.remote, 60)) },
     { key: 'ip', label: t('peer.inside'), order: (p) => p.ipv4 || p.ipv6 || '', text: (p) => `${p.ipv4 || ''} ${p.ipv6 || ''}`, show: (p) => [p.ipv4, p.ipv6].filter(Boolean).map((a) => h('div', { class: 'code' }, a)) },
     { key: 'since', label: t('peer.since'), order: (p) => p.since || '', text: (p) => (p.since ? ago(p.since) : ''), show: (p) => (p.since ? h('time', { datetime: p.since, title: time(p.since) }, ago(p.since)) : '') },
     { key: 'up', label: t('received'), number: true, order: (p) => p.up, text: (p) => rate(p.up) + '\n' + bytes(p.bytes_in), show: (p) => [rate(p.up), h('div', { class: 'minor' }, bytes(p.bytes_in))] },
