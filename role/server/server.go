@@ -350,28 +350,11 @@ func (s *Server) takeDown() error {
 
 func (s *Server) close() error {
 	s.reloading.each(s.rules.Load(), (*admission.Admission).End) // first, since a program may keep a client from ending
-	s.endSessions()
+	s.roster.table.end(s.log)
 	s.reloading.each(s.rules.Load(), (*admission.Admission).Wait)
 	s.door.unreached.stop()
 	s.strangers.stop()
 	return s.takeDown()
-}
-
-// endTime bounds how long the server waits for its clients' control goroutines.
-const endTime = 5 * time.Second
-
-// endSessions ends what sessions there are, and waits until each is reported
-// (Ended), so that no event comes after Run.
-func (s *Server) endSessions() {
-	empty := s.roster.table.close()
-	for _, c := range s.roster.table.all() {
-		c.Stop()
-	}
-	select {
-	case <-empty:
-	case <-time.After(endTime):
-		s.log.Warn("some clients' sessions could not be ended in time", "clients", len(s.roster.table.all()), "limit", endTime)
-	}
 }
 
 // Restart ends all sessions, so that the clients connect again. Sockets, adapter and

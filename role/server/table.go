@@ -1,9 +1,11 @@
 package server
 
 import (
+	"log/slog"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gaissmai/bart"
 
@@ -176,6 +178,23 @@ func (t *table) close() (empty <-chan struct{}) {
 		t.checkEmpty()
 	}
 	return t.empty
+}
+
+// endTime bounds how long the server waits for its clients' control goroutines.
+const endTime = 5 * time.Second
+
+// end ends what sessions there are, and waits until each is reported (Ended), so that no
+// event comes after Run.
+func (t *table) end(log *slog.Logger) {
+	empty := t.close()
+	for _, c := range t.all() {
+		c.Stop()
+	}
+	select {
+	case <-empty:
+	case <-time.After(endTime):
+		log.Warn("some clients' sessions could not be ended in time", "clients", len(t.all()), "limit", endTime)
+	}
 }
 
 // checkEmpty closes empty at the last session after close. The caller holds mu.
