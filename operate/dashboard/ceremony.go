@@ -13,6 +13,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"culvert/access/audit"
+	"culvert/access/passkeys"
 	"culvert/operate/manage/api"
 	"culvert/session"
 )
@@ -134,7 +135,7 @@ func (d *Dashboard) checkPasskey(e *exchange, data *webauthn.SessionData, creden
 		who = personOf(d.o.People.User(p.User), byPasskey)
 	}
 	of := func([]byte, []byte) (webauthn.User, error) {
-		return owner{who, []webauthn.Credential{p.credential()}}, nil
+		return owner{who, []webauthn.Credential{asCredential(p)}}, nil
 	}
 	c, err := d.passkeys.ValidateDiscoverableLogin(of, *data, shown)
 	if err != nil {
@@ -158,7 +159,7 @@ func (d *Dashboard) beginEnrolment(e *exchange) (any, error) {
 	}
 	o := owner{who: e.session.who}
 	for _, p := range own {
-		o.keys = append(o.keys, p.credential())
+		o.keys = append(o.keys, asCredential(p))
 	}
 	options, data, err := d.passkeys.BeginRegistration(o, webauthn.WithExclusions(webauthn.Credentials(o.keys).CredentialDescriptors()))
 	if err != nil {
@@ -193,15 +194,18 @@ func (d *Dashboard) enrol(e *exchange) (any, error) {
 	if err != nil {
 		return nil, bad(err)
 	}
-	p := &passkey{
+	p := &passkeys.Passkey{
 		User: e.session.who.user, Since: e.session.who.created, Name: label(in.Name), Created: d.o.Now().UTC().Truncate(time.Second),
-		ID: c.ID, PublicKey: c.PublicKey, Count: c.Authenticator.SignCount, AAGUID: c.Authenticator.AAGUID, Flags: c.Flags.MsgpByte(), Transports: c.Transport,
+		ID: c.ID, PublicKey: c.PublicKey, Count: c.Authenticator.SignCount, AAGUID: c.Authenticator.AAGUID, Flags: c.Flags.MsgpByte(),
+	}
+	for _, t := range c.Transport {
+		p.Transports = append(p.Transports, string(t))
 	}
 	if err := d.keys.add(e.r.Context(), p); err != nil {
 		return nil, err
 	}
 	d.note(e, audit.Entry{What: audit.Changed, By: e.session.who.name, Reason: "dashboard: passkey " + p.Name + " was enrolled"})
-	return p.shown(), nil
+	return shownOf(p), nil
 }
 
 // listPasskeys answers GET /auth/passkeys.
@@ -212,14 +216,14 @@ func (d *Dashboard) listPasskeys(e *exchange) (any, error) {
 	}
 	all := make([]Passkey, 0, len(own))
 	for _, p := range own {
-		all = append(all, p.shown())
+		all = append(all, shownOf(p))
 	}
 	return map[string][]Passkey{"passkeys": all}, nil
 }
 
 // removePasskey answers DELETE /auth/passkeys/{id}.
 func (d *Dashboard) removePasskey(e *exchange) (any, error) {
-	name, ok, err := d.keys.drop(e.r.Context(), e.session.who, e.r.PathValue("id"))
+	name, ok, err := passkeys.Drop(e.r.Context(), d.o.Store, e.session.who.user, e.session.who.created, e.r.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}

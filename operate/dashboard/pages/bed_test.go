@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,11 +110,15 @@ func (b *bed) answer(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/v1/rates":
 		b.second++
 		fmt.Fprint(w, b.rates())
+	case r.Method == http.MethodGet && r.URL.Path == "/v1/users" && r.URL.Query().Has("group"):
+		b.membersOf(w, r.URL.Query().Get("group"))
 	case known && strings.HasPrefix(string(answer), `{"status"`):
 		w.WriteHeader(http.StatusConflict)
 		w.Write(answer)
 	case known:
 		w.Write(answer)
+	case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/passkeys"):
+		fmt.Fprint(w, `{"passkeys":[]}`)
 	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v1/users/"):
 		b.oneOf(w, strings.TrimPrefix(r.URL.Path, "/v1/users/"))
 	case r.Method == http.MethodGet:
@@ -140,6 +145,20 @@ func (b *bed) oneOf(w http.ResponseWriter, name string) {
 		}
 	}
 	fault(w, 404, "not-found", "there is no user "+name, "")
+}
+
+// membersOf answers with the users of the list who are in a group.
+func (b *bed) membersOf(w http.ResponseWriter, group string) {
+	var all, in struct {
+		Users []map[string]any `json:"users"`
+	}
+	json.Unmarshal(b.answers["/v1/users"], &all)
+	for _, u := range all.Users {
+		if groups, _ := u["groups"].([]any); slices.Contains(groups, any(group)) {
+			in.Users = append(in.Users, u)
+		}
+	}
+	json.NewEncoder(w).Encode(in)
 }
 
 // rates are 15 minutes of values that differ from second to second.

@@ -33,7 +33,7 @@ func TestPages(t *testing.T) {
 	_, b := begin(t, "server.json")
 	for _, page := range [][3]string{
 		{"now", "#/now", "laptop.alice"}, {"people", "#/people", "alice@example.org"}, {"person", "#/person/alice", "laptop.alice"},
-		{"groups", "#/groups", "staff"}, {"policy", "#/policy", "allow group staff"}, {"session", "#/session/1", "IV_VER"},
+		{"groups", "#/groups", "staff"}, {"group", "#/group/staff", "Alice Example"}, {"policy", "#/policy", "allow group staff"}, {"session", "#/session/1", "IV_VER"},
 		{"history", "#/history", "laptop.alice"}, {"past", "#/past/1", "IV_VER"}, {"certificates", "#/certificates", "old.bob"},
 		{"servers", "#/servers", "4711"}, {"settings", "#/settings", "tls-crypt-v2"}, {"logs", "#/logs", "line 3 of a client"},
 		{"account", "#/account", "Your passkeys"},

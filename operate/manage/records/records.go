@@ -43,6 +43,7 @@ type operations struct {
 func Add(a *api.API, o Options) {
 	all := &operations{Options: o, desk: registrar.Desk{Asker: o.Asker}}
 	all.addUsers(a)
+	keyrings{all}.add(a)
 	all.addDevices(a)
 	all.addGroups(a)
 	all.addLooks(a)
@@ -122,13 +123,18 @@ func cut(s string) string {
 	return string(b)
 }
 
-// book is the store's, whose changes are recorded as those of the caller.
-func (o *operations) book(ctx context.Context, call string) *users.Book {
+// changing is the store, whose changes are recorded as those of the caller.
+func changing(ctx context.Context, o *Options, call string) store.Store {
 	if o.Audit == nil {
-		return users.NewBook(o.Store, o.Now)
+		return o.Store
 	}
 	by := caller(ctx, call)
-	return users.NewBook(&audit.Store{Store: o.Store, Sink: o.Audit, By: by.By, Command: by.Command, Failed: o.AuditFailed}, o.Now)
+	return &audit.Store{Store: o.Store, Sink: o.Audit, By: by.By, Command: by.Command, Failed: o.AuditFailed}
+}
+
+// book is changing as users, devices and groups.
+func (o *operations) book(ctx context.Context, call string) *users.Book {
+	return users.NewBook(changing(ctx, &o.Options, call), o.Now)
 }
 
 // reading is the book of calls that change nothing.

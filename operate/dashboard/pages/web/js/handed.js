@@ -40,7 +40,7 @@ function linked(key, address) {
 }
 
 // picture is the address of a QR code that came as SVG, or as an address itself.
-function picture(qr) {
+export function picture(qr) {
   return qr.startsWith('data:image/') ? qr : 'data:image/svg+xml,' + encodeURIComponent(qr);
 }
 

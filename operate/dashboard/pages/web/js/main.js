@@ -8,6 +8,7 @@ import * as now from './pages/now.js';
 import * as people from './pages/people.js';
 import * as person from './pages/person.js';
 import * as groups from './pages/groups.js';
+import * as group from './pages/group.js';
 import * as policy from './pages/policy.js';
 import * as session from './pages/session.js';
 import * as history from './pages/history.js';
@@ -25,6 +26,7 @@ const pages = [
   { name: 'people', page: people, needs: ['users', 'store'] },
   { name: 'person', page: person, needs: ['users', 'store'], parent: 'people' },
   { name: 'groups', page: groups, needs: ['groups', 'store'], parent: 'people' },
+  { name: 'group', page: group, needs: ['groups', 'store'], parent: 'people' },
   { name: 'policy', page: policy, needs: ['policy'] },
   { name: 'session', page: session, parent: 'now' },
   { name: 'history', page: history, needs: ['history'] },

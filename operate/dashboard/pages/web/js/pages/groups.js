@@ -5,7 +5,6 @@ import { t, tn } from '../text.js';
 import { ask, get, part } from '../api.js';
 import { confirm, openForm, field } from '../dialog.js';
 import * as table from '../table.js';
-import { words } from './people.js';
 
 export async function show(content, about) {
   const { signal, can } = about;
@@ -13,7 +12,7 @@ export async function show(content, about) {
   const may = can('administer');
   const load = async () => list.set((await get('/v1/groups', signal)).groups || []);
   const columns = [
-    { key: 'name', label: t('group.name'), order: (g) => g.name, show: (g) => said(g.name, 60) },
+    { key: 'name', label: t('group.name'), order: (g) => g.name, show: (g) => h('a', { href: '#/group/' + part(g.name) }, said(g.name, 60)) },
     { key: 'require', label: t('group.require'), show: (g) => (g.require?.length ? said(ways(g.require), 200) : t('group.require.none')) },
     { key: 'max', label: t('user.limit'), number: true, order: (g) => g.max_devices ?? -1, show: (g) => g.max_devices ?? '' },
   ];
@@ -59,12 +58,8 @@ function add(load) {
 
 function edit(g, load) {
   const f = fields(g);
-  const into = field('group.into', { name: 'add', autocomplete: 'off', hint: t('group.into.hint') });
-  const out = field('group.out', { name: 'remove', autocomplete: 'off' });
   openForm(t('edit') + ': ' + visible(g.name), t('save'), async () => {
-    const add = words(into.input.value);
-    const remove = words(out.input.value);
-    await ask('PATCH', '/v1/groups/' + part(g.name), { ...values(f), ...(add.length ? { add } : {}), ...(remove.length ? { remove } : {}) });
+    await ask('PATCH', '/v1/groups/' + part(g.name), values(f));
     await load();
-  }, f.require, f.most, into, out);
+  }, f.require, f.most);
 }

@@ -2,7 +2,7 @@
 
 import { h, said } from '../dom.js';
 import { t } from '../text.js';
-import { ask, get, part, Fault } from '../api.js';
+import { ask, get, part, query, Fault } from '../api.js';
 import { day, number } from '../format.js';
 import { openForm, field } from '../dialog.js';
 import * as table from '../table.js';
@@ -28,11 +28,11 @@ export async function show(content, { signal, can }) {
   await load();
 }
 
-// all asks for all users, page after page.
-async function all(signal) {
+// all asks for all users that are wanted, page after page.
+export async function all(signal, wanted = {}) {
   const users = [];
   for (let after = ''; ;) {
-    const answer = await get('/v1/users?limit=500' + (after ? '&after=' + part(after) : ''), signal);
+    const answer = await get('/v1/users' + query({ limit: 500, ...wanted, after }), signal);
     users.push(...(answer.users || []));
     if (!answer.next || answer.next === after) return users;
     after = answer.next;

@@ -7,6 +7,7 @@ import { day, time, ago, bytes } from '../format.js';
 import { confirm, openForm, field } from '../dialog.js';
 import * as table from '../table.js';
 import * as handed from '../handed.js';
+import * as signs from './signs.js';
 import { state, words, ends } from './people.js';
 
 export async function show(content, about) {
@@ -19,6 +20,7 @@ export async function show(content, about) {
   const list = devices(user, may, again);
   content.append(h('div', { class: 'actions start' }, may ? h('button', { type: 'button', on: { click: () => addDevice(user, again) } }, t('device.add')) : null), list.element);
   list.set(user.device_list || []);
+  content.append(await signs.passkeys(user, path, may, signal));
 }
 
 function facts(u) {
@@ -44,6 +46,7 @@ function actions(u, path, again) {
   return h('div', { class: 'actions start' },
     button('user.edit', () => edit(u, patch)),
     u.source ? null : button('user.password.set', () => setPassword(path, again)),
+    signs.buttons(u, path, again),
     disabled
       ? button('enable', () => patch({ disabled: false }, 'user.enabled'))
       : button('disable', () => confirm(t('user.disable.title'), tn('user.disable.happens', { name }), t('disable'), () => patch({ disabled: true }, 'user.disabled'))),
