@@ -37,7 +37,7 @@ func TestConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := serve(t, explained{backendtest.New(), now, told})
-	got, err := Get[Configuration](t.Context(), c, ConfigPath)
+	got, err := api.Get[Configuration](t.Context(), c, ConfigPath, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestConfiguration(t *testing.T) {
 	if text, _ := json.Marshal(got); strings.Contains(string(text), "s3cr3t") || strings.Contains(string(text), "0123456789abcdef") {
 		t.Errorf("a secret is shown: %s", text)
 	}
-	routes, err := Get[backend.Routes](t.Context(), c, RoutesPath)
+	routes, err := api.Get[backend.Routes](t.Context(), c, RoutesPath, nil)
 	if err != nil || len(routes.Routes) != 1 || routes.Routes[0].Leads != backend.Inside || !routes.Host {
 		t.Errorf("%+v, %v", routes, err)
 	}
@@ -73,8 +73,8 @@ func TestConfiguration(t *testing.T) {
 // TestNoConfiguration: a process without one says so.
 func TestNoConfiguration(t *testing.T) {
 	c := serve(t, backendtest.New())
-	_, err1 := Get[Configuration](t.Context(), c, ConfigPath)
-	_, err2 := Get[backend.Routes](t.Context(), c, RoutesPath)
+	_, err1 := api.Get[Configuration](t.Context(), c, ConfigPath, nil)
+	_, err2 := api.Get[backend.Routes](t.Context(), c, RoutesPath, nil)
 	for _, err := range []error{err1, err2} {
 		var refusal *api.Error
 		if !errors.As(err, &refusal) || refusal.Code != api.Unsupported.Code {

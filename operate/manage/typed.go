@@ -54,12 +54,6 @@ func (c *Client) Drops(ctx context.Context) (d Drops, err error) {
 	return d, err
 }
 
-// Get asks a process for what is at a path, which answers with a T.
-func Get[T any](ctx context.Context, c *Client, path string) (answer T, err error) {
-	err = c.decode(ctx, http.MethodGet, path, nil, &answer)
-	return answer, err
-}
-
 // PushUpdate asks a server to change what it pushed.
 func (c *Client) PushUpdate(ctx context.Context, u backend.Update) (done backend.Updated, err error) {
 	err = c.decode(ctx, http.MethodPost, UpdatePath, u, &done)

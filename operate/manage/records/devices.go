@@ -54,6 +54,13 @@ type Devices struct {
 	Unread
 }
 
+// FindDevices says which devices are wanted.
+type FindDevices struct {
+	After string `query:"after" maxLength:"200" doc:"the last common name of the page before"`
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"how many"`
+	User  string `query:"user" maxLength:"64" doc:"of this user alone"`
+}
+
 // OneDevice names a device.
 type OneDevice struct {
 	CommonName string `path:"common_name" maxLength:"200" doc:"NAME.USER"`
@@ -102,6 +109,11 @@ type SetDevice struct {
 	Disabled Patch[bool]      `json:"disabled,omitzero" doc:"shuts it out; the scope operate is enough for this alone"`
 }
 
+// Revoke names whose certificates are to be revoked.
+type Revoke struct {
+	Name string `json:"name" maxLength:"200" doc:"of a client, a device (phone.alice) or a user"`
+}
+
 func (o *operations) addDevices(a *api.API) {
 	const group = "store"
 	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/devices", Group: group, Scope: api.Read, Summary: "Devices, by user and name", Errors: of()}, o.listDevices)
@@ -120,21 +132,13 @@ func (o *operations) addDevices(a *api.API) {
 		})
 	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/revoke", Group: group, Recorded: true, Scope: api.Administer, Summary: "Revoke the certificates of a client, a device, or all devices of a user",
 		Errors: byRegistrar(registrar.UnknownName, registrar.Ambiguous, registrar.NothingThere)},
-		func(ctx context.Context, in *struct {
-			Body struct {
-				Name string `json:"name" maxLength:"200" doc:"of a client, a device (phone.alice) or a user"`
-			}
-		}) (*registrar.Revocation, error) {
+		func(ctx context.Context, in *struct{ Body Revoke }) (*registrar.Revocation, error) {
 			done, err := o.desk.Revoke(ctx, caller(ctx, "POST /v1/revoke"), in.Body.Name)
 			return done, fault(err)
 		})
 }
 
-func (o *operations) listDevices(ctx context.Context, in *struct {
-	After string `query:"after" maxLength:"200" doc:"the last common name of the page before"`
-	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"how many"`
-	User  string `query:"user" maxLength:"64" doc:"of this user alone"`
-}) (*Devices, error) {
+func (o *operations) listDevices(ctx context.Context, in *FindDevices) (*Devices, error) {
 	out := &Devices{Devices: []Device{}}
 	p := users.Page{Limit: in.Limit, Damaged: out.note}
 	if in.After != "" {

@@ -54,6 +54,13 @@ type NewGroup struct {
 	SetGroup
 }
 
+// ChangeGroup is what can be changed of a group, and of who is in it.
+type ChangeGroup struct {
+	SetGroup
+	Add    []string `json:"add,omitempty" maxItems:"400" doc:"users to put into it"`
+	Remove []string `json:"remove,omitempty" maxItems:"400" doc:"users to take out of it"`
+}
+
 // OneGroup names a group.
 type OneGroup struct {
 	Name string `path:"name" maxLength:"64" doc:"the group's name"`
@@ -86,11 +93,7 @@ func (o *operations) addGroups(a *api.API) {
 	api.Add(a, api.Op{Method: http.MethodPatch, Path: "/v1/groups/{name}", Group: group, Recorded: true, Scope: api.Administer, Summary: "Change a group, and who is in it", Errors: of(registrar.UnknownGroup, registrar.UnknownUser)},
 		func(ctx context.Context, in *struct {
 			OneGroup
-			Body struct {
-				SetGroup
-				Add    []string `json:"add,omitempty" maxItems:"400" doc:"users to put into it"`
-				Remove []string `json:"remove,omitempty" maxItems:"400" doc:"users to take out of it"`
-			}
+			Body ChangeGroup
 		}) (*Group, error) {
 			b := o.book(ctx, "PATCH /v1/groups/"+in.Name)
 			err := b.ChangeGroup(ctx, in.Name, in.Body.apply)

@@ -40,6 +40,23 @@ type Answer struct {
 	Fault    string `json:"fault,omitempty" doc:"why there is no answer"`
 }
 
+// FindCertificates says which clients' certificates are wanted.
+type FindCertificates struct {
+	After string `query:"after" maxLength:"200" doc:"the last client's name of the page before"`
+	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"how many clients"`
+	Name  string `query:"name" maxLength:"200" doc:"this client alone"`
+	State string `query:"state" enum:"valid,expiring,expired,revoked,untrusted" doc:"clients of this state alone"`
+}
+
+// FindAudit says which lines of the audit log are wanted.
+type FindAudit struct {
+	After string    `query:"after" maxLength:"64" doc:"next of the page before"`
+	Limit int       `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"how many"`
+	What  string    `query:"what" enum:"let-in,refused,shut-out,left,fetched,changed" doc:"of this kind alone"`
+	Name  string    `query:"name" maxLength:"200" doc:"about this user or client, or by this one"`
+	Since time.Time `query:"since" doc:"none before"`
+}
+
 // healthAge is for how long what was found is not asked for again.
 const healthAge = 10 * time.Second
 
@@ -68,12 +85,7 @@ func (o *operations) addLooks(a *api.API) {
 	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/policy", Group: "policy", Scope: api.Read, Summary: "The policy: who may reach what", Errors: append(of(), none)}, o.policy)
 	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/policy/check", Group: "policy", Scope: api.Read, Summary: "Ask the policy, or another text, who may reach what", Errors: append(of(), none), Quiet: true}, o.checkPolicy)
 	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/certificates", Group: "store", Scope: api.Read, Summary: "What ends: authorities, the server's certificate, the revocation list, clients", Errors: byRegistrar()},
-		func(ctx context.Context, in *struct {
-			After string `query:"after" maxLength:"200" doc:"the last client's name of the page before"`
-			Limit int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"how many clients"`
-			Name  string `query:"name" maxLength:"200" doc:"this client alone"`
-			State string `query:"state" enum:"valid,expiring,expired,revoked,untrusted" doc:"clients of this state alone"`
-		}) (*registrar.Certificates, error) {
+		func(ctx context.Context, in *FindCertificates) (*registrar.Certificates, error) {
 			q := registrar.CertificatesQuery{After: in.After, Limit: in.Limit, State: in.State}
 			if in.Name != "" {
 				q.Names = []string{in.Name}
@@ -82,13 +94,7 @@ func (o *operations) addLooks(a *api.API) {
 			return c, fault(err)
 		})
 	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/audit", Group: "store", Scope: api.Read, Summary: "The audit log, the newest lines first", Errors: byRegistrar()},
-		func(ctx context.Context, in *struct {
-			After string    `query:"after" maxLength:"64" doc:"next of the page before"`
-			Limit int       `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"how many"`
-			What  string    `query:"what" enum:"let-in,refused,shut-out,left,fetched,changed" doc:"of this kind alone"`
-			Name  string    `query:"name" maxLength:"200" doc:"about this user or client, or by this one"`
-			Since time.Time `query:"since" doc:"none before"`
-		}) (*registrar.Audit, error) {
+		func(ctx context.Context, in *FindAudit) (*registrar.Audit, error) {
 			page, err := o.desk.Audit(ctx, registrar.AuditQuery{After: in.After, Limit: in.Limit, What: in.What, Name: in.Name, Since: in.Since})
 			return page, fault(err)
 		})

@@ -34,6 +34,7 @@ type office struct {
 	api   *api.API
 	cfg   *config.Config
 	scope api.Scope
+	asked []string // operations, by a Client
 }
 
 func newOffice(t *testing.T) *office {

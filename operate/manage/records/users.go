@@ -216,11 +216,14 @@ func (o *operations) setUser(ctx context.Context, in *struct {
 	return o.user(ctx, &in.OneUser)
 }
 
+// NewPassword is a user's next password.
+type NewPassword struct {
+	Password Patch[string] `json:"password" required:"true" doc:"the new one; null: none"`
+}
+
 func (o *operations) setPassword(ctx context.Context, in *struct {
 	OneUser
-	Body struct {
-		Password Patch[string] `json:"password" required:"true" doc:"the new one; null: none"`
-	}
+	Body NewPassword
 }) (*api.None, error) {
 	u, _, err := o.reading().User(ctx, in.Name)
 	if err != nil {
@@ -246,13 +249,16 @@ type Enrolment struct {
 	Recovery []string `json:"recovery,omitempty" doc:"after confirm and recovery: codes that stand for one code each, not shown again"`
 }
 
+// EnrolmentStep is a step towards an app for codes.
+type EnrolmentStep struct {
+	Step  string `json:"step" enum:"begin,confirm,recovery,remove" doc:"begin gives a key, confirm has codes count from then on, recovery makes new recovery codes, remove takes the app away"`
+	Code  string `json:"code,omitempty" maxLength:"32" doc:"with confirm: what the app shows"`
+	Again bool   `json:"again,omitempty" doc:"with begin: also in place of an app that was confirmed"`
+}
+
 func (o *operations) totp(ctx context.Context, in *struct {
 	OneUser
-	Body struct {
-		Step  string `json:"step" enum:"begin,confirm,recovery,remove" doc:"begin gives a key, confirm has codes count from then on, recovery makes new recovery codes, remove takes the app away"`
-		Code  string `json:"code,omitempty" maxLength:"32" doc:"with confirm: what the app shows"`
-		Again bool   `json:"again,omitempty" doc:"with begin: also in place of an app that was confirmed"`
-	}
+	Body EnrolmentStep
 }) (*Enrolment, error) {
 	e := o.enrolment(ctx, "POST /v1/users/"+in.Name+"/totp "+in.Body.Step)
 	out := new(Enrolment)
