@@ -55,6 +55,26 @@ func (c Client) Enrol(ctx context.Context, name string, s EnrolmentStep) (*Enrol
 	return api.Ask[Enrolment](ctx, c.Doer, http.MethodPost, at("users", name)+"/totp", s)
 }
 
+// Keyring asks about the passkeys of a user.
+func (c Client) Keyring(user string) Keyring { return Keyring{c.Doer, user} }
+
+// Keyring asks a server about the passkeys of one user for its dashboard.
+type Keyring struct {
+	doer api.Doer
+	user string
+}
+
+// List asks for the passkeys.
+func (k Keyring) List(ctx context.Context) (*Passkeys, error) {
+	return api.Get[Passkeys](ctx, k.doer, at("users", k.user)+"/passkeys", nil)
+}
+
+// Remove removes a passkey by its id, and signs the user out.
+func (k Keyring) Remove(ctx context.Context, id string) error {
+	_, err := api.Ask[api.None](ctx, k.doer, http.MethodDelete, at("users", k.user)+"/passkeys/"+url.PathEscape(id), nil)
+	return err
+}
+
 // Devices asks for a page of devices.
 func (c Client) Devices(ctx context.Context, f FindDevices) (*Devices, error) {
 	return api.Get[Devices](ctx, c.Doer, "/v1/devices", f)

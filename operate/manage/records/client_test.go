@@ -47,6 +47,7 @@ func TestClient(t *testing.T) {
 	o := newOffice(t)
 	o.cfg.Server.Web = config.Web{Listen: netip.MustParseAddrPort("0.0.0.0:8443"), URL: "https://vpn.example.org:8443"}
 	c, ctx := Client{o}, t.Context()
+	var refusal *api.Error
 	until := time.Now().Add(48 * time.Hour).UTC().Truncate(time.Second)
 
 	g, err := c.AddGroup(ctx, NewGroup{"staff", SetGroup{MaxDevices: To(3)}})
@@ -80,6 +81,12 @@ func TestClient(t *testing.T) {
 	}
 	if e, err := c.Enrol(ctx, "alice", EnrolmentStep{Step: "begin"}); err != nil || e.Key == "" {
 		t.Error(e, err)
+	}
+	if keys, err := c.Keyring("alice").List(ctx); err != nil || len(keys.Passkeys) != 0 {
+		t.Error(keys, err)
+	}
+	if err := c.Keyring("alice").Remove(ctx, "none at?all"); !errors.As(err, &refusal) || refusal.Code != unknownPasskey.Code {
+		t.Error(err)
 	}
 
 	p, err := c.AddDevice(ctx, NewDevice{User: "alice", Name: "phone", Link: "24h"})
@@ -142,7 +149,7 @@ func TestClient(t *testing.T) {
 		}
 	}
 	_, err = c.User(ctx, "al ice?x=1")
-	if refusal := new(api.Error); !errors.As(err, &refusal) || refusal.Code != registrar.UnknownUser {
+	if !errors.As(err, &refusal) || refusal.Code != registrar.UnknownUser {
 		t.Errorf("a name with signs of an address: %v", err)
 	}
 }
