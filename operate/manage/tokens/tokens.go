@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"culvert/operate/manage/api"
 	"culvert/store"
@@ -37,6 +38,9 @@ const begins = "culvert_"
 
 // secret is the random part of a token: 256 bits.
 type secret [32]byte
+
+// secretLength is that of a secret as text.
+const secretLength = 43
 
 // record is what the store has of a token: nothing that one could ask by.
 type record struct {
@@ -193,25 +197,36 @@ func text(random secret, name string) string {
 
 // parse reads what text wrote; ok is false for anything else.
 func parse(token string) (random secret, name string, ok bool) {
-	const length = 43 // of the random part
 	rest, mine := strings.CutPrefix(token, begins)
-	if !mine || len(rest) < length+2 || rest[length] != '_' || !names.MatchString(rest[length+1:]) {
+	if !mine || len(rest) < secretLength+2 || rest[secretLength] != '_' || !names.MatchString(rest[secretLength+1:]) {
 		return random, "", false
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(rest[:length])
+	b, err := base64.RawURLEncoding.Strict().DecodeString(rest[:secretLength])
 	if err != nil || len(b) != len(random) {
 		return random, "", false
 	}
 	copy(random[:], b)
-	return random, rest[length+1:], true
+	return random, rest[secretLength+1:], true
 }
 
 // Clean is a token as a file or a variable holds it, which may have white space around it;
 // it fails for what is no token, without repeating it.
 func Clean(held []byte) (string, error) {
 	token := string(bytes.TrimSpace(held))
-	if _, _, ok := parse(token); !ok {
-		return "", errors.New("expected a token as culvert token add prints it: it begins with " + begins)
+	if _, _, ok := parse(token); ok {
+		return token, nil
 	}
-	return token, nil
+	const expected = "; expected one as culvert token add prints it"
+	rest, mine := strings.CutPrefix(token, begins)
+	switch {
+	case token == "":
+		return "", errors.New("there is no token" + expected)
+	case !mine:
+		return "", errors.New("this is no token, which begins with " + begins + expected)
+	case strings.ContainsFunc(token, unicode.IsSpace):
+		return "", errors.New("there is more than one token, or a line break in it" + expected)
+	case len(rest) < secretLength+2:
+		return "", fmt.Errorf("the token is cut short: behind %s are %d random characters, _ and its name%s", begins, secretLength, expected)
+	}
+	return "", errors.New("the token was changed, or is not whole" + expected)
 }

@@ -101,6 +101,23 @@ func TestRefusedTokens(t *testing.T) {
 	}
 }
 
+// TestClean: what is no token is told from one that was cut or changed, and never repeated.
+func TestClean(t *testing.T) {
+	whole := text(secret{1, 2, 3}, "backup-job")
+	if got, err := Clean([]byte("\t" + whole + "\n")); err != nil || got != whole {
+		t.Errorf("%q, %v", got, err)
+	}
+	for held, want := range map[string]string{
+		" \n": "there is no token", "s3cr3t": "no token, which begins with culvert_", whole[:40]: "cut short", whole[:52]: "cut short",
+		whole + "\n" + whole: "more than one", whole[:20] + "\n" + whole[20:]: "more than one", whole[:20] + "!" + whole[21:]: "was changed", whole + "/x": "was changed",
+	} {
+		_, err := Clean([]byte(held))
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "culvert token add") || strings.Contains(err.Error(), whole[10:20]) || strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%q: %v, expected %q", held, err, want)
+		}
+	}
+}
+
 // FuzzToken: what is taken for a token is what text writes, and a header is read without panic.
 func FuzzToken(f *testing.F) {
 	f.Add("Bearer " + text(secret{1, 2, 3}, "backup-job"))
