@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"net/http"
 	"os"
 	"time"
 
@@ -63,27 +60,12 @@ process's, such as server-tun0; it is needed where several run.`,
 
 // sourceOf is a process as top looks at it.
 func sourceOf(client *manage.Client) top.Source {
-	session := func(number uint64) string { return fmt.Sprintf("/v1/sessions/%d", number) }
 	return top.Source{
-		Name: client.Name(), Status: client.Status,
+		Name: client.Name(), Status: client.Status, Past: client.Rates,
 		Life: func(ctx context.Context, number uint64) ([]backend.Event, error) {
-			answer, err := client.Do(ctx, http.MethodGet, session(number), nil)
-			if err != nil {
-				return nil, err
-			}
-			defer answer.Close()
-			var l struct {
-				Life []backend.Event `json:"life"`
-			}
-			err = json.NewDecoder(answer).Decode(&l)
+			l, err := client.Session(ctx, number)
 			return l.Life, err
 		},
-		Away: func(ctx context.Context, number uint64) error {
-			answer, err := client.Do(ctx, http.MethodDelete, session(number), nil)
-			if err != nil {
-				return err
-			}
-			return answer.Close()
-		},
+		Away: func(ctx context.Context, number uint64) error { return client.SendAway(ctx, number, "") },
 	}
 }

@@ -9,12 +9,15 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"culvert/operate/backend"
+	"culvert/operate/manage/recent"
 )
 
 // Source is a running process, as far as it is looked at.
 type Source struct {
 	Name   string
 	Status func(ctx context.Context) (backend.Status, error)
+	// Past returns what was carried before this began; where it fails, graphs begin empty.
+	Past func(ctx context.Context) (recent.Rates, error)
 	// Life returns what happened to a session of a server; where it fails, what was seen
 	// here has to do.
 	Life func(ctx context.Context, number uint64) ([]backend.Event, error)
@@ -31,7 +34,8 @@ const interval = time.Second
 // What the model is told, beside keys and the terminal's size.
 type (
 	tick  time.Time // it is time to ask
-	asked struct {  // the process was asked
+	past  recent.Rates
+	asked struct { // the process was asked
 		status backend.Status
 		at     time.Time
 		err    error
@@ -84,7 +88,18 @@ func newModel(s Source, now func() time.Time) *model {
 }
 
 // Init implements tea.Model.
-func (m *model) Init() tea.Cmd { return m.ask }
+func (m *model) Init() tea.Cmd { return tea.Sequence(m.askPast, m.ask) }
+
+// askPast asks the process what it carried before.
+func (m *model) askPast() tea.Msg {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	r, err := m.source.Past(ctx)
+	if err != nil {
+		return nil
+	}
+	return past(r)
+}
 
 // ask asks the process how it is.
 func (m *model) ask() tea.Msg {
@@ -101,6 +116,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.width, m.height = msg.Width, msg.Height
 	case tick:
 		return m, m.ask
+	case past:
+		m.sampler.total.before(recent.Rates(msg))
 	case asked:
 		m.take(msg)
 		return m, tea.Tick(interval, func(t time.Time) tea.Msg { return tick(t) })

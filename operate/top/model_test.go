@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"culvert/operate/backend"
+	"culvert/operate/manage/recent"
 )
 
 // bench is a model with a process that does what a test says, in the test's time.
@@ -21,6 +23,7 @@ type bench struct {
 	*model
 	clock  time.Time
 	status backend.Status
+	past   recent.Rates
 	err    error
 	sent   []uint64
 }
@@ -29,6 +32,7 @@ func newBench(peers ...backend.Peer) *bench {
 	b := &bench{clock: now, status: backend.Status{Role: "server", Adapter: "tun0", Since: now.Add(-time.Hour), Peers: peers}}
 	b.model = newModel(Source{Name: "server-tun0",
 		Status: func(context.Context) (backend.Status, error) { return b.status, b.err },
+		Past:   func(context.Context) (recent.Rates, error) { return b.past, b.err },
 		Life: func(_ context.Context, n uint64) ([]backend.Event, error) {
 			return []backend.Event{{Time: b.clock, Kind: backend.Entering, Name: fmt.Sprint("life of ", n)}}, nil
 		},
@@ -213,4 +217,31 @@ func TestSnapshot(t *testing.T) {
 			t.Errorf("%v %s", err, b)
 		}
 	})
+}
+
+// TestPast: the graphs begin with what the process carried before; a process that does not
+// say it is shown from now on.
+func TestPast(t *testing.T) {
+	b := newBench(people(1)...)
+	b.past = recent.Rates{Step: 2, BytesIn: []uint64{10, 20}, BytesOut: []uint64{2, 4}}
+	b.Update(b.askPast())
+	if in, out := b.sampler.total.in, b.sampler.total.out; !slices.Equal(in, []float64{5, 10}) || !slices.Equal(out, []float64{1, 2}) {
+		t.Errorf("%v %v", in, out)
+	}
+	b.second()
+	b.second()
+	if in := b.sampler.total.in; len(in) != 3 || in[0] != 5 {
+		t.Errorf("%v", in)
+	}
+	b = newBench()
+	b.err = errors.New("no such operation")
+	if msg := b.askPast(); msg != nil {
+		t.Errorf("%v", msg)
+	}
+	b.past = recent.Rates{Step: 1, BytesIn: make([]uint64, 900), BytesOut: make([]uint64, 900)}
+	b.err = nil
+	b.Update(b.askPast())
+	if n := len(b.sampler.total.in); n != kept {
+		t.Errorf("%d are kept", n)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"culvert/operate/backend"
+	"culvert/operate/manage/recent"
 )
 
 // kept is how many samples are kept, one a second.
@@ -20,6 +21,22 @@ func (r *rates) add(in, out float64, most int) {
 	if len(r.in) > most {
 		r.in, r.out = r.in[1:], r.out[1:]
 	}
+}
+
+// before puts what was carried earlier before what there is.
+func (r *rates) before(past recent.Rates) {
+	if past.Step <= 0 {
+		return
+	}
+	n := min(len(past.BytesIn), len(past.BytesOut))
+	all := &rates{}
+	for i := range n {
+		all.add(float64(past.BytesIn[i])/past.Step, float64(past.BytesOut[i])/past.Step, kept)
+	}
+	for i := range r.in {
+		all.add(r.in[i], r.out[i], kept)
+	}
+	*r = *all
 }
 
 // now are the latest rates.
