@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -172,6 +173,9 @@ func (u unitRun) server() {
 	client := u.peer.run(stock, u.peer.clientConfig(clientParty(u.t, plain, "connect-retry 1 1"), u.wire.b4)).up()
 	u.peer.ping(serverIPv4)
 	u.called("client-connect by "+u.who()+" "+clientName, 1)
+	if strings.HasPrefix(u.template, "culvert") {
+		u.fields()
+	}
 	u.until("status file", func() bool {
 		if strings.HasPrefix(u.template, "culvert") {
 			return true // none is asked for
@@ -197,6 +201,19 @@ func (u unitRun) server() {
 	u.called("down by "+u.who(), 1)
 	if err := client.stop(syscall.SIGTERM); err != nil {
 		u.t.Errorf("the client: %v", err)
+	}
+}
+
+// fields finds what the unit logged about the client by fields of the journal.
+func (u unitRun) fields() {
+	lines := strings.Split(u.inside.output("journalctl", "-q", "-o", "json", "--no-pager", "-u", u.unit(), "-p", "info", "CULVERT_CLIENT="+clientName), "\n")
+	found := slices.ContainsFunc(lines, func(line string) bool {
+		var e map[string]any
+		return json.Unmarshal([]byte(line), &e) == nil && strings.HasPrefix(fmt.Sprint(e["MESSAGE"]), "client connected ") && e["PRIORITY"] == "6" && e["CULVERT_SUBSYSTEM"] == "session" &&
+			e["_TRANSPORT"] == "journal" && strings.HasPrefix(fmt.Sprint(e["CULVERT_ADDRESS"]), u.wire.a4.String()+":") && e["CULVERT_IPV4"] != nil
+	})
+	if !found {
+		u.t.Errorf("the journal has no fields of a client:\n%s", strings.Join(lines, "\n"))
 	}
 }
 
