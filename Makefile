@@ -96,7 +96,7 @@ test: deps check emulated interop ## everything; as root, for its network namesp
 
 check: lint unit ## what needs no root: lint, builds, unit tests, a short fuzz
 	@$(MAKE) --no-print-directory cross CROSS="$(QUICK)"
-	.ci/fuzz 1s 1
+	.ci/fuzz 500ms 1
 
 lint: ## gofmt, vet, staticcheck, the types of other systems
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w on:"; echo "$$bad"; exit 1; fi
