@@ -47,37 +47,61 @@ func watched(ctx context.Context, b *bench, name string, record func(string, flo
 	rateOf := []string{report.UnwatchedRate, report.WatchedRate}
 	memoryOf := []string{report.UnwatchedMemory, report.WatchedMemory}
 	for pair := range watchedPairs {
-		var rates [2]float64
-		for i := range rates {
+		var of [2]window
+		for i := range of {
 			looking := (pair + i) % 2
-			rate, resident, err := b.window(ctx, s, api, looking == 1)
+			w, err := b.window(ctx, s, api, looking == 1)
 			if err != nil {
 				return err
 			}
-			rates[looking] = rate
-			record(rateOf[looking], rate/1e9)
-			record(memoryOf[looking], float64(resident)/(1<<20))
+			of[looking] = w
+			record(rateOf[looking], w.rate/1e9)
+			record(memoryOf[looking], float64(w.resident)/(1<<20))
 		}
-		record(report.WatchedShare, 100*rates[1]/rates[0])
+		record(report.WatchedShare, 100*of[1].rate/of[0].rate)
+		record(report.WatchedCPU, 100*(of[1].busy/of[1].rate)/(of[0].busy/of[0].rate))
 	}
 	return nil
 }
 
-// window is what a server carries within one window, bits a second, and the memory that it
-// holds at its end.
-func (b *bench) window(ctx context.Context, s *swarm, api *http.Client, looking bool) (rate float64, resident int64, err error) {
+// window is what a server did within one.
+type window struct {
+	rate     float64 // bits a second that it carried
+	busy     float64 // processors that it kept busy
+	resident int64   // bytes of memory at its end
+}
+
+func (b *bench) window(ctx context.Context, s *swarm, api *http.Client, looking bool) (w window, err error) {
 	if looking {
 		stop, err := b.look(ctx, api)
 		if err != nil {
-			return 0, 0, err
+			return w, err
 		}
 		defer stop()
 	}
-	if rate, err = carriedIn(ctx, api, watchedWindow); err != nil {
-		return 0, 0, err
+	time.Sleep(watchedSettle)
+	before, err := carried(ctx, api)
+	if err != nil {
+		return w, err
 	}
-	resident, err = s.server.Process.Resident()
-	return rate, resident, err
+	used, err := s.server.Process.CPU()
+	if err != nil {
+		return w, err
+	}
+	began := time.Now()
+	time.Sleep(watchedWindow)
+	inAll, err := s.server.Process.CPU()
+	if err != nil {
+		return w, err
+	}
+	after, err := carried(ctx, api)
+	if err != nil {
+		return w, err
+	}
+	took := time.Since(began).Seconds()
+	w.rate, w.busy = 8*float64(after-before)/took, (inAll-used).Seconds()/took
+	w.resident, err = s.server.Process.Resident()
+	return w, err
 }
 
 // look has readers of events and a scraper, which has its first answer, look at a server
@@ -137,20 +161,6 @@ func ask(ctx context.Context, api *http.Client, path string) (io.ReadCloser, err
 		return nil, fmt.Errorf("%s: %s", path, resp.Status)
 	}
 	return resp.Body, nil
-}
-
-// carriedIn is what a server carries, both ways, within a window that begins when things
-// have settled, bits a second.
-func carriedIn(ctx context.Context, api *http.Client, window time.Duration) (float64, error) {
-	time.Sleep(watchedSettle)
-	before, err := carried(ctx, api)
-	if err != nil {
-		return 0, err
-	}
-	began := time.Now()
-	time.Sleep(window)
-	after, err := carried(ctx, api)
-	return 8 * float64(after-before) / time.Since(began).Seconds(), err
 }
 
 // carried is how many bytes a server's clients sent and were sent.

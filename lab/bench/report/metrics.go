@@ -39,6 +39,7 @@ const (
 	UnwatchedRate   = "unwatched-rate"
 	WatchedRate     = "watched-rate"
 	WatchedShare    = "watched-share"
+	WatchedCPU      = "watched-cpu"
 	UnwatchedMemory = "unwatched-memory"
 	WatchedMemory   = "watched-memory"
 
@@ -100,6 +101,7 @@ func init() {
 	metrics = append(metrics, metric{UnwatchedRate, "Echoes, 1,000 clients, nobody looks", "Gbit/s", 2, false},
 		metric{WatchedRate, "Echoes, 1,000 clients, 50 readers of events and a scrape each second", "Gbit/s", 2, false},
 		metric{WatchedShare, "What is carried when it is looked at, of what it is when not", "%", 1, false},
+		metric{WatchedCPU, "CPU that the server takes for the same when it is looked at, of what it takes when not", "%", 1, true},
 		metric{UnwatchedMemory, "Resident memory, 1,000 clients, nobody looks", "MiB", 0, true},
 		metric{WatchedMemory, "Resident memory, 1,000 clients, 50 readers of events and a scrape each second", "MiB", 0, true})
 	metrics = append(metrics, metric{UserSpaceUp, "User space, one TCP stream, client to server", "Gbit/s", 2, false},
