@@ -185,25 +185,23 @@ const maxRefusal = 64 << 10
 
 // Status asks a server, client or host how it is.
 func (c *Client) Status(ctx context.Context) (backend.Status, error) {
-	var s Status
-	if err := c.decode(ctx, http.MethodGet, StatusPath, nil, &s); err != nil {
+	s, err := answered[Status](ctx, c, http.MethodGet, StatusPath, nil)
+	if err != nil {
 		return backend.Status{}, err
 	}
 	return s.plain(), nil
 }
 
 // Process asks a process what it is.
-func (c *Client) Process(ctx context.Context) (p Process, err error) {
-	err = c.decode(ctx, http.MethodGet, ProcessPath, nil, &p)
-	return p, err
+func (c *Client) Process(ctx context.Context) (Process, error) {
+	return answered[Process](ctx, c, http.MethodGet, ProcessPath, nil)
 }
 
-// decode is Do with an answer of JSON.
-func (c *Client) decode(ctx context.Context, method, path string, body, into any) error {
-	answer, err := c.Do(ctx, method, path, body)
+// answered is api.Ask with the answer as a value: zero where it fails.
+func answered[T any](ctx context.Context, c *Client, method, path string, body any) (answer T, err error) {
+	got, err := api.Ask[T](ctx, c, method, path, body)
 	if err != nil {
-		return err
+		return answer, err
 	}
-	defer answer.Close()
-	return json.NewDecoder(answer).Decode(into)
+	return *got, nil
 }

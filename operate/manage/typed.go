@@ -18,15 +18,13 @@ import (
 
 // Servers asks a client for the table of its servers.
 func (c *Client) Servers(ctx context.Context) ([]backend.Measured, error) {
-	var s Servers
-	err := c.decode(ctx, http.MethodGet, ServersPath, nil, &s)
+	s, err := answered[Servers](ctx, c, http.MethodGet, ServersPath, nil)
 	return s.Servers, err
 }
 
 // Session asks for a session, and what happened to it.
-func (c *Client) Session(ctx context.Context, number uint64) (l Life, err error) {
-	err = c.decode(ctx, http.MethodGet, sessionPath(number), nil, &l)
-	return l, err
+func (c *Client) Session(ctx context.Context, number uint64) (Life, error) {
+	return answered[Life](ctx, c, http.MethodGet, sessionPath(number), nil)
 }
 
 // SendAway asks a server to end a client's session. See backend.Backend's Disconnect.
@@ -43,21 +41,18 @@ func sessionPath(number uint64) string {
 }
 
 // Rates asks for bytes and sessions of the last minutes.
-func (c *Client) Rates(ctx context.Context) (r recent.Rates, err error) {
-	err = c.decode(ctx, http.MethodGet, RatesPath, nil, &r)
-	return r, err
+func (c *Client) Rates(ctx context.Context) (recent.Rates, error) {
+	return answered[recent.Rates](ctx, c, http.MethodGet, RatesPath, nil)
 }
 
 // Drops asks for the packets that were dropped.
-func (c *Client) Drops(ctx context.Context) (d Drops, err error) {
-	err = c.decode(ctx, http.MethodGet, DropsPath, nil, &d)
-	return d, err
+func (c *Client) Drops(ctx context.Context) (Drops, error) {
+	return answered[Drops](ctx, c, http.MethodGet, DropsPath, nil)
 }
 
 // PushUpdate asks a server to change what it pushed.
-func (c *Client) PushUpdate(ctx context.Context, u backend.Update) (done backend.Updated, err error) {
-	err = c.decode(ctx, http.MethodPost, UpdatePath, u, &done)
-	return done, err
+func (c *Client) PushUpdate(ctx context.Context, u backend.Update) (backend.Updated, error) {
+	return answered[backend.Updated](ctx, c, http.MethodPost, UpdatePath, u)
 }
 
 // Reload asks a process to read its configuration again.
@@ -76,15 +71,13 @@ func (c *Client) Disconnect(ctx context.Context) error {
 }
 
 // Reconnect asks a client for a new connection to the same server.
-func (c *Client) Reconnect(ctx context.Context) (u backend.Used, err error) {
-	err = c.decode(ctx, http.MethodPost, ReconnectPath, nil, &u)
-	return u, err
+func (c *Client) Reconnect(ctx context.Context) (backend.Used, error) {
+	return answered[backend.Used](ctx, c, http.MethodPost, ReconnectPath, nil)
 }
 
 // Use asks a client to move to another of its remotes.
-func (c *Client) Use(ctx context.Context, remote string) (u backend.Used, err error) {
-	err = c.decode(ctx, http.MethodPost, UsePath, Target{remote}, &u)
-	return u, err
+func (c *Client) Use(ctx context.Context, remote string) (backend.Used, error) {
+	return answered[backend.Used](ctx, c, http.MethodPost, UsePath, Target{remote})
 }
 
 // Document asks for the OpenAPI document of a process.
