@@ -39,7 +39,8 @@ type generation struct {
 	source    wire.KeySource
 	peer      *wire.KeyMethod2
 	keys      *seal.Generation
-	sending   bool // data is sealed with keys
+	sending   bool      // data is sealed with keys
+	looked    time.Time // when it was last looked whether the peer has keys
 	reported  seal.Usage
 	installed time.Time
 	heard     bool // the peer has sent something
@@ -68,10 +69,6 @@ func (g *generation) startTLS(config *tls.Config, server bool) {
 
 // silent reports whether the peer has acknowledged all that was said to it.
 func (g *generation) silent() bool { return g.ch.Idle() && (g.tls == nil || g.tls.out.empty()) }
-
-// shared reports whether the peer has shown that it has the data keys, by an
-// acknowledgement or a packet under them.
-func (g *generation) shared() bool { return g.silent() || g.keys.Received() > 0 }
 
 // awaitsVerdict reports whether a server has yet to let the client in by these
 // keys.

@@ -13,8 +13,9 @@ import (
 // connection that is replaced after the time of a handshake, its keys after the
 // transition window.
 type generations struct {
-	ring       *seal.Ring    // of their data keys
-	handWindow time.Duration // as in Config
+	ring       *seal.Ring // of their data keys
+	server     bool       // as in Config, like the two below
+	handWindow time.Duration
 	tranWindow time.Duration
 
 	// next is in its handshake, active the newest that is done, old the one
@@ -80,18 +81,21 @@ func (k *generations) latest() Course {
 	return *k.newest
 }
 
-// install puts the data keys of g to use: from now on packets under them are
-// opened, and with sending they seal.
-func (k *generations) install(now time.Time, g *generation, sending bool) {
-	g.phase, g.installed = phaseActive, now
+// install puts the data keys of g to use: from now on packets under them are opened. The
+// first seal as well, later ones when the peer has shown that it has them (advance).
+func (k *generations) install(now time.Time, g *generation) {
+	g.phase, g.installed, g.looked = phaseActive, now, now
 	k.ring.Install(g.keys)
+	if k.active != nil && !k.active.sending {
+		k.startSending(k.active) // with it the peer has had another handshake since
+	}
 	k.waning = slices.DeleteFunc(k.waning, func(w waning) bool { return w.key == g.id })
 	if k.old != nil {
 		k.old.close()
 		k.waning = append(k.waning, waning{k.old.id, k.active.installed.Add(k.tranWindow)})
 	}
 	k.old, k.active, k.next = k.active, g, nil
-	if sending {
+	if k.old == nil {
 		k.startSending(g)
 	}
 }
@@ -102,14 +106,34 @@ func (k *generations) startSending(g *generation) {
 	k.ring.SendWith(g.id)
 }
 
-// advance starts to seal with new keys once the peer has shown that it has
-// them, and retires old ones.
+// shared reports whether the peer has the data keys of g. A packet under them shows it. So
+// does a client that has acknowledged all that it was told. A server's acknowledgement comes
+// before it derives keys: OpenVPN's waits for that of its own last message, drops what comes
+// under the keys until then, and says that message again after two seconds where the
+// acknowledgement was lost. Where nothing comes from a server, it is taken to have the keys
+// in the end.
+func (k *generations) shared(now time.Time, g *generation) bool {
+	return g.keys.Received() > 0 || k.server && g.silent() || !now.Before(k.trusts(g))
+}
+
+// trusts is when a peer that has shown nothing is taken to have the keys of g: well before
+// it forgets those before.
+func (k *generations) trusts(g *generation) time.Time {
+	return g.installed.Add(min(k.handWindow, k.tranWindow/2))
+}
+
+// sharedInterval is how often it is looked whether the peer has new keys.
+const sharedInterval = 500 * time.Millisecond
+
+// advance starts to seal with new keys once the peer has them, and retires old ones.
 func (k *generations) advance(now time.Time) {
 	if k.active == nil {
 		return
 	}
-	if g := k.active; !g.sending && g.shared() {
-		k.startSending(g)
+	if g := k.active; !g.sending {
+		if g.looked = now; k.shared(now, g) {
+			k.startSending(g)
+		}
 	}
 	if k.old != nil {
 		k.advanceOld(now)
@@ -145,6 +169,9 @@ func (k *generations) deadlines(by func(time.Time)) {
 	}
 	if k.old == nil {
 		return
+	}
+	if g := k.active; !g.sending {
+		by(g.looked.Add(sharedInterval))
 	}
 	if k.old.tls != nil {
 		by(k.active.installed.Add(k.handWindow))

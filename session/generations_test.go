@@ -19,8 +19,8 @@ const (
 
 // testGenerations are those of a server, with keys 0 in use.
 func testGenerations(t *testing.T) *generations {
-	k := &generations{ring: new(seal.Ring), handWindow: testHand, tranWindow: testTran}
-	k.install(virtual, testGeneration(t, 0), true)
+	k := &generations{ring: new(seal.Ring), server: true, handWindow: testHand, tranWindow: testTran}
+	k.install(virtual, testGeneration(t, 0))
 	return k
 }
 
@@ -65,24 +65,57 @@ func sealsWith(t *testing.T, k *generations) wire.KeyID {
 	return id
 }
 
-// TestNewKeysSealWhenShared: at once, or once the peer has acknowledged all that
-// was said to it.
-func TestNewKeysSealWhenShared(t *testing.T) {
-	k := testGenerations(t)
-	client := testGeneration(t, 1)
-	if k.install(virtual, client, true); sealsWith(t, k) != 1 {
-		t.Error("keys that may seal at once do not")
-	}
-	g := testGeneration(t, 2)
+// renewedKeys installs keys 1 of a generation that has something to say, and gives the packet
+// that says it.
+func renewedKeys(t *testing.T, k *generations) (*generation, wire.PacketID) {
+	g := testGeneration(t, 1)
 	packet := g.ch.Send(wire.PControlV1, nil)
-	k.install(virtual, g, false)
-	if k.advance(virtual); sealsWith(t, k) != 1 {
-		t.Error("sealed with keys that the peer may not have")
-	}
 	g.ch.Poll(virtual)
+	k.install(virtual, g)
+	return g, packet
+}
+
+// TestServerSealsWhenAcknowledged: once the client has acknowledged all that was said to it.
+func TestServerSealsWhenAcknowledged(t *testing.T) {
+	k := testGenerations(t)
+	g, packet := renewedKeys(t, k)
+	if k.advance(virtual); sealsWith(t, k) != 0 {
+		t.Error("sealed with keys that the client may not have")
+	}
 	g.ch.Acknowledge(virtual, []wire.PacketID{packet})
-	if k.advance(virtual); sealsWith(t, k) != 2 {
-		t.Error("not sealed with keys that the peer has")
+	if k.advance(virtual); sealsWith(t, k) != 1 {
+		t.Error("not sealed with keys that the client has")
+	}
+}
+
+// TestClientSealsWhenTrusted: an acknowledgement does not show that a server has the keys.
+// Without a packet under them it is taken to have them after the time of a handshake, or
+// half of the transition window if that is shorter.
+func TestClientSealsWhenTrusted(t *testing.T) {
+	for _, c := range []struct{ hand, tran, want time.Duration }{
+		{time.Minute, time.Hour, time.Minute},
+		{time.Minute, 10 * time.Second, 5 * time.Second},
+	} {
+		k := testGenerations(t)
+		k.server, k.handWindow, k.tranWindow = false, c.hand, c.tran
+		g, packet := renewedKeys(t, k)
+		g.ch.Acknowledge(virtual, []wire.PacketID{packet})
+		if k.advance(virtual.Add(c.want - 1)); sealsWith(t, k) != 0 {
+			t.Errorf("%v: sealed with keys that the server may not have", c)
+		}
+		if k.advance(virtual.Add(c.want)); sealsWith(t, k) != 1 {
+			t.Errorf("%v: not sealed with the new keys in the end", c)
+		}
+	}
+}
+
+// TestNextHandshakeShowsKeys: a peer that makes a third generation has the second.
+func TestNextHandshakeShowsKeys(t *testing.T) {
+	k := testGenerations(t)
+	k.server = false
+	renewedKeys(t, k)
+	if k.install(virtual.Add(time.Second), testGeneration(t, 2)); sealsWith(t, k) != 1 {
+		t.Error("not sealed with the keys before the new ones")
 	}
 }
 
@@ -90,9 +123,9 @@ func TestNewKeysSealWhenShared(t *testing.T) {
 // from when the next was installed, also where that is twice.
 func TestKeysEndOneByOne(t *testing.T) {
 	k := testGenerations(t)
-	k.install(virtual.Add(10*time.Minute), testGeneration(t, 1), true)
-	k.install(virtual.Add(20*time.Minute), testGeneration(t, 2), true)
-	k.install(virtual.Add(30*time.Minute), testGeneration(t, 3), true)
+	k.install(virtual.Add(10*time.Minute), testGeneration(t, 1))
+	k.install(virtual.Add(20*time.Minute), testGeneration(t, 2))
+	k.install(virtual.Add(30*time.Minute), testGeneration(t, 3))
 	for _, c := range []struct {
 		after time.Duration
 		want  []wire.KeyID
@@ -124,9 +157,9 @@ func TestKeysEndOneByOne(t *testing.T) {
 // their place.
 func TestKeyIDsComeRound(t *testing.T) {
 	k := testGenerations(t)
-	k.install(virtual.Add(time.Minute), testGeneration(t, 1), true)
-	k.install(virtual.Add(2*time.Minute), testGeneration(t, 2), true)
-	k.install(virtual.Add(3*time.Minute), testGeneration(t, 0), true)
+	k.install(virtual.Add(time.Minute), testGeneration(t, 1))
+	k.install(virtual.Add(2*time.Minute), testGeneration(t, 2))
+	k.install(virtual.Add(3*time.Minute), testGeneration(t, 0))
 	k.advance(virtual.Add(2 * testTran))
 	if got := opens(k); !slices.Equal(got, []wire.KeyID{0}) {
 		t.Errorf("left are %v", got)

@@ -55,10 +55,6 @@ func (h *handshake) install(now time.Time, g *generation) error {
 }
 
 // enter makes a generation with data keys the active one, and says so.
-//
-// A client may seal with them at once: the server derived its keys before it
-// answered. A server that renews keys goes on with the old ones until the client
-// has shown that it has the new.
 func (h *handshake) enter(now time.Time, g *generation, state tls.ConnectionState) {
 	first := h.control.keys.active == nil
 	if first {
@@ -68,7 +64,7 @@ func (h *handshake) enter(now time.Time, g *generation, state tls.ConnectionStat
 		g.course.end(StagePush, now)
 	}
 	g.course.end(StageUp, now)
-	h.control.keys.install(now, g, first || !h.cfg.Server)
+	h.control.keys.install(now, g)
 	h.control.renewal.schedule(now)
 	if !first {
 		h.emit(Rekeyed{Key: g.id, TLS: state, Course: g.course})

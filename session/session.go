@@ -55,7 +55,7 @@ func newSession(cfg Config, static *seal.Static, now time.Time) *Session {
 	cfg.Username, cfg.Password = "", ""
 	s := &Session{cfg: &cfg, news: new(news), leave: new(leave), data: newData(cfg.Fragment, static, now)}
 	s.port = &port{wrapper: cfg.Wrapper, maxPacket: cfg.MaxPacket, names: cfg.namingReset()}
-	s.keys = &generations{ring: &s.data.ring, handWindow: cfg.HandWindow, tranWindow: cfg.TranWindow}
+	s.keys = &generations{ring: &s.data.ring, server: cfg.Server, handWindow: cfg.HandWindow, tranWindow: cfg.TranWindow}
 	s.control = &control{news: s.news, cfg: &cfg, port: s.port, keys: s.keys, renewal: newRenewal(&cfg), data: s.data}
 	s.handshake = &handshake{news: s.news, cfg: &cfg, control: s.control, data: s.data, login: login}
 	s.ServerSide = ServerSide{s.handshake, s.leave}

@@ -144,6 +144,24 @@ func TestRenegotiation(t *testing.T) {
 	}
 }
 
+// TestClientFollowsServer: a client seals with renewed keys once the server has done so.
+func TestClientFollowsServer(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, func(client, _ *Config, _ *wrap.Armour) {
+		client.RenegAfter = 10 * time.Second
+	})
+	p.run(time.Minute, p.established)
+	p.run(time.Minute, func() bool { return p.client.keys.active.id == 1 && p.server.keys.active.id == 1 })
+	p.pass(2 * sharedInterval)
+	if id := sealsWith(t, p.client.keys); id != 0 {
+		t.Errorf("sealed with keys %d, which the server has not shown to have", id)
+	}
+	p.exchange(p.server, p.client)
+	p.pass(2 * sharedInterval)
+	if id := sealsWith(t, p.client.keys); id != 1 {
+		t.Errorf("sealed with keys %d after the server had sealed with the next", id)
+	}
+}
+
 func TestRenegotiationByUse(t *testing.T) {
 	tune := map[string]func(*Config){
 		"packets": func(c *Config) { c.RenegPackets = 10 },

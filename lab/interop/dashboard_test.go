@@ -75,7 +75,7 @@ func TestDashboard(t *testing.T) {
 	tun.clientIPv4, tun.clientIPv6 = h.c.device(tunDevice)
 	flows := tun.pace()
 	b.Wait(`/[1-9][\d.,]*\s?\S*b\S*\/s/.test([...document.querySelectorAll('tr')].find((r) => r.innerText.includes('pad.alice'))?.innerText)`)
-	flows.finish(t, longStall)
+	flows.finish(t)
 	b.Check("live-now")
 
 	goTo(b, "#/person/alice", "pad.alice")

@@ -5,7 +5,6 @@ package interop
 import (
 	"fmt"
 	"testing"
-	"time"
 )
 
 // clientPort is the client's own; the router shows others.
@@ -64,5 +63,5 @@ func float(t *testing.T, who pairing) {
 	appearAt(40002)
 	// One renegotiation may have been under way; the second is all new.
 	tun.serverProc.expect(handshake, tun.serverProc.count(handshake)+2, patience)
-	flows.finish(t, 5*time.Second)
+	flows.finish(t)
 }

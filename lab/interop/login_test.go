@@ -87,7 +87,7 @@ func TestPasswordAndToken(t *testing.T) {
 			flows := tun.pace()
 			clientProc.expect(handshake, 3, patience)
 			serverProc.expect(handshake, 3, patience)
-			flows.finish(t, longStall)
+			flows.finish(t)
 			if text := string(must(os.ReadFile(filepath.Join(h.s.dir, "checked")))); text != "x\n" {
 				t.Errorf("the password was checked %d times", len(text)/2)
 			}
@@ -262,28 +262,39 @@ printf '40\ncrtext\nCR_TEXT:R,E:Your code' > "$auth_pending_file"; exit 2`,
 	}
 }
 
-// TestSlowLoginStallsNobody: while the passwords of some clients take four
-// seconds, a client that is in moves bytes as if nothing were.
+// TestSlowLoginStallsNobody: while the passwords of some clients are not judged, a client
+// that is in moves bytes as if nothing were.
 func TestSlowLoginStallsNobody(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)
-	const script = `test "$(sed -n 1p "$1")" = slow && { (sleep 4; echo 1 > "$auth_control_file") & exit 2; }
-test "$(sed -n 1p "$1")" = slower && sleep 4; exit 0`
+	script := fmt.Sprintf(`judged() { echo >>%[1]s/asked; until [ -e %[1]s/judge ]; do sleep 0.1; done; }
+test "$(sed -n 1p "$1")" = slow && { (judged; echo 1 > "$auth_control_file") & exit 2; }
+test "$(sed -n 1p "$1")" = slower && judged; exit 0`, s.dir)
 	server := serverParty(t, plain, append(loginServer(s, script), "duplicate-cn")...)
 	tun := dial(pairing{ours, ours}, c, s, server, clientParty(t, plain, "auth-user-pass "+c.file("up.txt", "ada\nx\n")), w.b4)
-	flows := tun.pace()
+	names := []string{"slow", "slower", "slow", "slower"}
 	var late []*process
-	for _, name := range []string{"slow", "slower", "slow", "slower"} {
+	for _, name := range names {
 		other := l.host(fmt.Sprint("l", len(late)))
 		w := l.join(other, s)
 		late = append(late, other.run(stock, other.clientConfig(clientParty(t, plain, "auth-user-pass "+other.file("up.txt", name+"\nx\n")), w.b4)))
 	}
+	asked := func() bool {
+		lines, _ := os.ReadFile(filepath.Join(s.dir, "asked"))
+		return len(lines) >= len(names)
+	}
+	for end := time.Now().Add(patience); !asked(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("not all passwords were asked for")
+		}
+	}
+	tun.exchange(t)
+	s.file("judge", "")
 	for _, p := range late {
 		p.up()
 	}
-	flows.finish(t, longStall)
 }
 
 // TestRevocation: a list that is replaced while the server serves takes effect
@@ -323,7 +334,7 @@ func revoke(t *testing.T, who pairing) {
 	if n := badProc.count(initialized); n > 1 {
 		t.Errorf("the revoked client came in again")
 	}
-	flows.finish(t, longStall)
+	flows.finish(t)
 }
 
 // TestExpiredList: a list that is too old lets nobody in, as with stock; ours

@@ -73,7 +73,7 @@ func rekeyWithNetworkManager(proto string, by role) func(*testing.T, *encounter)
 
 		flows := tun.pace()
 		serverProc.expect(handshake, serverProc.count(handshake)+2, patience)
-		flows.finish(t, longStall)
+		flows.finish(t)
 		e.saw(t, renewals[by == e.role])
 	}
 }
