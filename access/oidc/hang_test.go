@@ -13,16 +13,16 @@ import (
 func (w *world) hang(path string) (asked chan struct{}, release func()) {
 	asked, over := make(chan struct{}), make(chan struct{})
 	var first atomic.Bool
-	w.fake.mu.Lock()
-	defer w.fake.mu.Unlock()
-	w.fake.before = func(_ http.ResponseWriter, at string) bool {
+	w.fake.Mu.Lock()
+	defer w.fake.Mu.Unlock()
+	w.fake.Before = func(_ http.ResponseWriter, at string) bool {
 		if at != path || first.Swap(true) {
 			return false
 		}
 		close(asked)
-		w.fake.mu.Unlock() // it answers others
+		w.fake.Mu.Unlock() // it answers others
 		<-over
-		w.fake.mu.Lock()
+		w.fake.Mu.Lock()
 		return true
 	}
 	return asked, func() { close(over) }

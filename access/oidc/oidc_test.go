@@ -15,6 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"culvert/access/auth"
+	"culvert/access/oidc/oidctest"
 )
 
 // TestSignIn: the page names who waits, and the person who signs in comes to them.
@@ -67,7 +68,7 @@ func TestBadTokens(t *testing.T) {
 	}
 	hmacOf := func(key string) func(map[string]any) string {
 		return func(c map[string]any) string {
-			return signed(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(strings.Repeat(key, 32))}, c)
+			return oidctest.Signed(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(strings.Repeat(key, 32))}, c)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -98,13 +99,13 @@ func TestBadTokens(t *testing.T) {
 			return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + base64.RawURLEncoding.EncodeToString(text) + "."
 		}, want: "malformed jwt"},
 		"signed by the secret":  {token: hmacOf("a"), want: "malformed jwt"},
-		"signed by another key": {token: rsaSigned, want: "failed to verify signature"},
+		"signed by another key": {token: oidctest.RSASigned, want: "failed to verify signature"},
 		"not a token":           {token: func(map[string]any) string { return "x" }, want: "malformed jwt"},
 		"no token":              {token: func(map[string]any) string { return "" }, want: "malformed jwt"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.fake.claims, w.fake.token, w.fake.extra, w.fake.info = c.claims, c.token, c.extra, map[string]any{"sub": "1"}
+			w.fake.Claims, w.fake.Token, w.fake.Extra, w.fake.Info = c.claims, c.token, c.extra, map[string]any{"sub": "1"}
 			page, end := w.wait("alice")
 			status, text := w.browser().signIn(page)
 			got := <-end
@@ -126,7 +127,7 @@ func TestBadTokens(t *testing.T) {
 // TestAnother: somebody else who signs in at the page of a user is refused, and reads why.
 func TestAnother(t *testing.T) {
 	w := newWorld(t)
-	w.fake.claims = func(c map[string]any) { c["preferred_username"] = "bob" }
+	w.fake.Claims = func(c map[string]any) { c["preferred_username"] = "bob" }
 	page, end := w.wait("alice")
 	status, text := w.browser().signIn(page)
 	if got := <-end; got.person.Name != "bob" || status != http.StatusForbidden || !strings.Contains(text, "You are bob at the provider. This profile is that of another user.") {

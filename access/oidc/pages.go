@@ -141,12 +141,12 @@ func (s *Source) goOn(w http.ResponseWriter, r *http.Request) {
 		s.unreachable(w, l, err)
 		return
 	}
-	a, err := s.waiting.begin(l, cookie)
+	a, err := s.waiting.begin(l, cookie, s.o.Base+callbackPath)
 	if err != nil {
 		s.write(w, http.StatusConflict, view{Title: "Not signed in", Text: sentence(err.Error())})
 		return
 	}
-	http.Redirect(w, r, e.address(a), http.StatusSeeOther)
+	http.Redirect(w, r, e.address(&a.Trip, l.login.Username), http.StatusSeeOther)
 }
 
 // unreachable says that the provider does not answer, which may be over in a moment.
@@ -168,25 +168,19 @@ func (s *Source) answer(w http.ResponseWriter, r *http.Request) {
 		s.refused(r, a.login, "a browser brought an answer of the provider for which another browser was sent there")
 		s.write(w, http.StatusForbidden, view{Title: "Not signed in", Text: "This answer belongs to another browser. Nobody was signed in.", Again: Path + a.login.id})
 		return
-	case q.Has("iss") && q.Get("iss") != s.o.Issuer:
-		s.fail(w, a.login, errors.New("the answer is of another provider (iss)"))
+	case s.strangers(q) != nil:
+		s.fail(w, a.login, s.strangers(q))
 		return
 	case q.Get("code") == "":
-		reason := printable.Name(q.Get("error") + ": " + q.Get("error_description"))
+		reason := saidNo(q)
 		s.refused(r, a.login, "the provider signed nobody in: "+reason)
 		s.write(w, http.StatusForbidden, view{Title: "Not signed in", Text: "The provider signed nobody in, and says: " + reason + ".", Again: Path + a.login.id})
 		return
 	}
 	// The answer is on its way whatever becomes of the browser's connection: a code is good once.
-	all, err := s.provider.redeem(context.WithoutCancel(r.Context()), a, q.Get("code"))
-	var p auth.Person
-	if err == nil {
-		if p, err = s.o.person(all); err == nil {
-			err = s.admits(p)
-		}
-	}
+	p, err := s.person(context.WithoutCancel(r.Context()), &a.Trip, q.Get("code"))
 	switch {
-	case errors.As(err, new(unreachable)):
+	case errors.As(err, new(Unreachable)):
 		s.unreachable(w, a.login, err)
 	case err != nil:
 		s.fail(w, a.login, err)
@@ -197,10 +191,7 @@ func (s *Source) answer(w http.ResponseWriter, r *http.Request) {
 
 // fail ends a login: whoever came back is not let in.
 func (s *Source) fail(w http.ResponseWriter, l *login, err error) {
-	var known *auth.RefusedError
-	if !errors.As(err, &known) {
-		known = &auth.RefusedError{Reason: err.Error(), Told: "signing in by the browser failed; who runs this server finds the reason in its log"}
-	}
+	known := asRefused(err)
 	if !s.waiting.finish(l, result{err: known}) {
 		s.write(w, http.StatusNotFound, view{Title: "Not signed in", Text: sentence(errGone.Error())})
 		return

@@ -127,7 +127,7 @@ func (p *provider) ask(ctx context.Context) (*endpoints, error) {
 	now := func() time.Time { return p.o.Now().Add(-skew) }
 	return &endpoints{
 		Provider: found,
-		oauth:    oauth2.Config{ClientID: p.o.ClientID, ClientSecret: p.o.ClientSecret, Endpoint: at, RedirectURL: p.o.Base + callbackPath, Scopes: p.o.Scopes},
+		oauth:    oauth2.Config{ClientID: p.o.ClientID, ClientSecret: p.o.ClientSecret, Endpoint: at, Scopes: p.o.Scopes},
 		verifier: found.Verifier(&oidc.Config{ClientID: p.o.ClientID, Now: now}),
 	}, nil
 }
@@ -140,30 +140,39 @@ func authStyle(secret string, methods []string) oauth2.AuthStyle {
 	return oauth2.AuthStyleInHeader
 }
 
-// address is where a browser goes on to.
-func (e *endpoints) address(a *attempt) string {
-	more := []oauth2.AuthCodeOption{oidc.Nonce(a.nonce), oauth2.S256ChallengeOption(a.verifier)}
-	if user := a.login.login.Username; user != "" {
+// address is where a browser goes on to; user is who the provider is told that it may be,
+// "" for nobody.
+func (e *endpoints) address(t *Trip, user string) string {
+	more := []oauth2.AuthCodeOption{oidc.Nonce(t.nonce), oauth2.S256ChallengeOption(t.verifier)}
+	if user != "" {
 		more = append(more, oauth2.SetAuthURLParam("login_hint", user))
 	}
-	return e.oauth.AuthCodeURL(a.state, more...)
+	return e.to(t).AuthCodeURL(t.state, more...)
 }
 
-// unreachable is why the provider could not be asked: it is worth another try.
-type unreachable struct{ error }
+// to is how the provider is asked about a trip.
+func (e *endpoints) to(t *Trip) *oauth2.Config {
+	c := e.oauth
+	c.RedirectURL = t.back
+	return &c
+}
 
-func (u unreachable) Unwrap() error { return u.error }
+// Unreachable is why the provider could not be asked: it is worth another try.
+type Unreachable struct{ error }
+
+// Unwrap is for errors.Is.
+func (u Unreachable) Unwrap() error { return u.error }
 
 // redeem exchanges the code of a browser's answer for what the provider says of the
-// person. An error that is an unreachable says nothing of them.
-func (p *provider) redeem(ctx context.Context, a *attempt, code string) (claims, error) {
+// person. An error that is an Unreachable says nothing of them.
+func (p *provider) redeem(ctx context.Context, t *Trip, code string) (claims, error) {
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, p.client), 2*askTime)
 	defer cancel()
 	e, err := p.get(ctx)
 	if err != nil {
-		return nil, unreachable{err}
+		return nil, Unreachable{err}
 	}
-	token, err := e.oauth.Exchange(ctx, code, oauth2.VerifierOption(a.verifier))
+	token, err := e.to(t).Exchange(ctx, code, oauth2.VerifierOption(t.verifier))
 	if err != nil {
 		return nil, exchangeError(err)
 	}
@@ -175,7 +184,7 @@ func (p *provider) redeem(ctx context.Context, a *attempt, code string) (claims,
 	if err != nil {
 		return nil, err
 	}
-	all, err := p.check(id, a)
+	all, err := p.check(id, t)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +193,7 @@ func (p *provider) redeem(ctx context.Context, a *attempt, code string) (claims,
 	}
 	more, err := e.UserInfo(ctx, oauth2.StaticTokenSource(token))
 	if err != nil {
-		return nil, unreachable{fmt.Errorf("the provider's user info: %w", err)}
+		return nil, Unreachable{fmt.Errorf("the provider's user info: %w", err)}
 	}
 	if more.Subject != id.Subject {
 		return nil, errors.New("the provider's user info is of somebody else than its id token")
@@ -193,13 +202,13 @@ func (p *provider) redeem(ctx context.Context, a *attempt, code string) (claims,
 }
 
 // check checks what go-oidc leaves to its users, and returns the claims of an id token.
-func (p *provider) check(id *oidc.IDToken, a *attempt) (claims, error) {
+func (p *provider) check(id *oidc.IDToken, t *Trip) (claims, error) {
 	all := make(claims)
 	if err := all.add(id); err != nil {
 		return nil, err
 	}
 	switch party := all.text("azp"); {
-	case id.Nonce != a.nonce:
+	case id.Nonce != t.nonce:
 		return nil, errors.New("the id token is for another sign-in (nonce)")
 	case id.IssuedAt.After(p.o.Now().Add(skew)):
 		return nil, fmt.Errorf("the id token was made at %v, which is yet to come: set the clocks of this server and the provider", id.IssuedAt.UTC())
@@ -218,7 +227,7 @@ func exchangeError(err error) error {
 		return fmt.Errorf("the provider does not take the code: %.80q: %.200q", no.ErrorCode, no.ErrorDescription)
 	}
 	if no != nil {
-		return unreachable{fmt.Errorf("the provider's token endpoint answered %s", no.Response.Status)}
+		return Unreachable{fmt.Errorf("the provider's token endpoint answered %s", no.Response.Status)}
 	}
-	return unreachable{err}
+	return Unreachable{err}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"culvert/access/auth"
+	"culvert/access/oidc/oidctest"
 )
 
 // TestProviderDown: a server begins without its provider, says so in the browser, and signs
@@ -22,14 +23,14 @@ func TestProviderDown(t *testing.T) {
 	var later atomic.Int64
 	w := newWorld(t, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) } })
 	w.source.provider.get(t.Context()) // it was asked when the server began: that is over
-	w.fake.mu.Lock()
-	w.fake.before = func(out http.ResponseWriter, _ string) bool {
+	w.fake.Mu.Lock()
+	w.fake.Before = func(out http.ResponseWriter, _ string) bool {
 		if down.Load() {
 			out.WriteHeader(http.StatusServiceUnavailable)
 		}
 		return down.Load()
 	}
-	w.fake.mu.Unlock()
+	w.fake.Mu.Unlock()
 	w.source.provider.mu.Lock()
 	w.source.provider.known, w.source.provider.asked = nil, time.Time{}
 	w.source.provider.mu.Unlock()
@@ -53,21 +54,21 @@ func TestDownAtTheEnd(t *testing.T) {
 	page, end := w.wait("alice")
 	b := w.browser()
 	down := true
-	w.fake.mu.Lock()
-	w.fake.before = func(out http.ResponseWriter, path string) bool {
+	w.fake.Mu.Lock()
+	w.fake.Before = func(out http.ResponseWriter, path string) bool {
 		if path != "/token" || !down {
 			return false
 		}
 		out.WriteHeader(http.StatusBadGateway)
 		return true
 	}
-	w.fake.mu.Unlock()
+	w.fake.Mu.Unlock()
 	if status, text := b.signIn(page); status != http.StatusBadGateway {
 		t.Errorf("%d %s", status, text)
 	}
-	w.fake.mu.Lock()
+	w.fake.Mu.Lock()
 	down = false
-	w.fake.mu.Unlock()
+	w.fake.Mu.Unlock()
 	if status, text := b.signIn(page); status != http.StatusOK {
 		t.Errorf("%d %s", status, text)
 	}
@@ -81,7 +82,7 @@ func TestDownAtTheEnd(t *testing.T) {
 func TestRotation(t *testing.T) {
 	var later atomic.Int64
 	w := newWorld(t, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) } })
-	w.fake.claims = func(c map[string]any) {
+	w.fake.Claims = func(c map[string]any) {
 		at := w.source.o.Now().Unix()
 		c["iat"], c["exp"] = at, at+300
 	}
@@ -95,18 +96,18 @@ func TestRotation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := w.fake.asked["/keys"]; n != 1 {
+	if n := w.fake.Asked["/keys"]; n != 1 {
 		t.Errorf("keys were asked for %d times", n)
 	}
-	w.fake.rotate(t, "two")
-	if err := signIn(); err != nil || w.fake.asked["/keys"] != 2 {
-		t.Errorf("%v after %d questions", err, w.fake.asked["/keys"])
+	w.fake.Rotate(t, "two")
+	if err := signIn(); err != nil || w.fake.Asked["/keys"] != 2 {
+		t.Errorf("%v after %d questions", err, w.fake.Asked["/keys"])
 	}
-	key, kid := w.fake.key, w.fake.kid
-	w.fake.rotate(t, "three")
-	w.fake.mu.Lock()
-	w.fake.key, w.fake.kid = key, kid // which is not shown any more
-	w.fake.mu.Unlock()
+	key, kid := w.fake.Key, w.fake.KeyID
+	w.fake.Rotate(t, "three")
+	w.fake.Mu.Lock()
+	w.fake.Key, w.fake.KeyID = key, kid // which is not shown any more
+	w.fake.Mu.Unlock()
 	later.Store(int64(askAgain))
 	signIn() // has it ask anew, meanwhile
 	for range 200 {
@@ -143,8 +144,8 @@ func TestDescriptions(t *testing.T) {
 		"another's words": {func(string) string { return "[]" }, "cannot unmarshal"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFake(t)
-			f.before = func(w http.ResponseWriter, _ string) bool {
+			f := oidctest.New(t)
+			f.Before = func(w http.ResponseWriter, _ string) bool {
 				w.Header().Set("Content-Type", "application/json")
 				w.Write([]byte(c.say(f.URL)))
 				return true
@@ -160,8 +161,8 @@ func TestDescriptions(t *testing.T) {
 
 // TestRedirects: the provider is not followed to where others can read along.
 func TestRedirects(t *testing.T) {
-	f := newFake(t)
-	f.before = func(w http.ResponseWriter, _ string) bool {
+	f := oidctest.New(t)
+	f.Before = func(w http.ResponseWriter, _ string) bool {
 		w.Header().Set("Location", "http://sso.example/")
 		w.WriteHeader(http.StatusFound)
 		return true
@@ -182,8 +183,8 @@ func TestUserInfo(t *testing.T) {
 		{map[string]any{"sub": "2", "preferred_username": "alice"}, "somebody else"},
 	} {
 		w := newWorld(t, func(o *Options) { o.GroupsClaim = "groups" })
-		w.fake.claims = func(claims map[string]any) { delete(claims, "preferred_username") }
-		w.fake.info = c.info
+		w.fake.Claims = func(claims map[string]any) { delete(claims, "preferred_username") }
+		w.fake.Info = c.info
 		page, end := w.wait("alice")
 		w.browser().signIn(page)
 		got := <-end

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"culvert/access/auth"
 )
 
@@ -54,9 +52,9 @@ type result struct {
 
 // attempt is a browser that was sent on to the provider.
 type attempt struct {
-	login                  *login
-	state, nonce, verifier string
-	browser                [sha256.Size]byte // of its cookie
+	Trip
+	login   *login
+	browser [sha256.Size]byte // of its cookie
 }
 
 func newWaiting() *waiting {
@@ -115,7 +113,7 @@ var errOften = errors.New("this page went on to the provider too often; connect 
 
 // begin notes that a browser goes on to the provider. What another one was to answer
 // before is not taken any more.
-func (w *waiting) begin(l *login, cookie string) (*attempt, error) {
+func (w *waiting) begin(l *login, cookie, back string) (*attempt, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -127,7 +125,7 @@ func (w *waiting) begin(l *login, cookie string) (*attempt, error) {
 	if l.attempt != nil {
 		delete(w.attempts, l.attempt.state)
 	}
-	l.attempt = &attempt{login: l, state: secret(), nonce: secret(), verifier: oauth2.GenerateVerifier(), browser: sha256.Sum256([]byte(cookie))}
+	l.attempt = &attempt{Trip: newTrip(back), login: l, browser: sha256.Sum256([]byte(cookie))}
 	l.count++
 	w.attempts[l.attempt.state] = l.attempt
 	return l.attempt, nil

@@ -217,6 +217,8 @@ type login struct {
 	enrolling []byte      // the secret that the client was shown; nil: none
 	codes     int         // wrong codes since the password was right
 	page      bool        // there is no client, but a page of the server's own (Visit)
+	back      bool        // they came there from the provider (VisitFrom)
+	asked     bool        // the question is for the password that is kept here
 }
 
 // begin returns the login of a client, or why it is refused at once.
@@ -269,5 +271,5 @@ func (c *Checker) chooseWay(v *users.View, l *login) error {
 
 // shown is what a client can show.
 func (c *Checker) shown(l *login) shown {
-	return shown{certificate: l.standing.Device != nil, password: l.password != "", browser: c.o.Browser != nil && browsing(l.request) != ""}
+	return shown{certificate: l.standing.Device != nil, password: l.password != "", browser: c.o.Browser != nil && browsing(l.request) != "", page: l.page && c.o.Browser != nil}
 }

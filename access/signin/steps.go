@@ -39,8 +39,8 @@ func (c *Checker) run(ctx context.Context, l *login, pend func(auth.Pending)) er
 
 // answered takes the answer to the last question.
 func (l *login) answered(answer string) {
-	if l.state != nil {
-		l.password = answer
+	if l.state != nil || l.asked {
+		l.password, l.asked = answer, false
 	} else {
 		l.code = answer
 	}
@@ -68,6 +68,10 @@ func (l *login) needs(f users.Factor) bool { return l.way.Has(f) && !l.done.Has(
 
 // checkPassword asks the sources.
 func (c *Checker) checkPassword(ctx context.Context, l *login) (*question, error) {
+	if l.back && l.state == nil && l.password == "" {
+		l.asked = true
+		return &question{text: fmt.Sprintf("The password that this server keeps for %s", l.name)}, nil
+	}
 	at := c.from(ctx, l, c.o.Now())
 	if err := c.mayGuess(l, at); err != nil {
 		return nil, err
@@ -180,7 +184,11 @@ func (c *Checker) become(ctx context.Context, l *login, p auth.Person) error {
 	l.name = p.Name
 	s := c.shown(l)
 	s.password = s.password || l.done.Has(users.Password)
-	way, why := choose(l.ways(l.standing.Groups, l.standing.User), s)
+	ways := l.ways(l.standing.Groups, l.standing.User)
+	way, why := choose(ways, s)
+	if l.back {
+		way, why = chosenBack(ways, l.standing.User)
+	}
 	if way == nil {
 		return refuse(why)
 	}

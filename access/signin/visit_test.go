@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"culvert/access/auth"
 	"culvert/access/onetime"
 	"culvert/access/users"
 )
@@ -99,6 +100,90 @@ func TestVisitChanged(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	if s := v.Go(ctx, onetime.At([]byte("12345678901234567890"), now)); s.User != nil || s.Told != changedMeanwhile {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestVisitFrom: whom a provider names is taken for a user as at the VPN, and asked for what is
+// required besides.
+func TestVisitFrom(t *testing.T) {
+	records := people(t)
+	records["groups/crew"] = users.Group{Name: "crew", Sources: []string{"oidc:staff"}}
+	records["groups/page"] = users.Group{Name: "page", Require: []users.Way{{users.Certificate, users.Browser}, {users.Password, users.Browser}}}
+	records["groups/passers"] = users.Group{Name: "passers", Require: []users.Way{{users.Password}}}
+	records["users/iris"] = users.User{Name: "iris", Source: "oidc", Groups: []string{"page"}, Subject: "id-iris"}
+	records["users/jana"] = users.User{Name: "jana", Source: "ldap"}
+	records["users/kira"] = users.User{Name: "kira", Groups: []string{"page"}, Password: hash(t, "kira's words")}
+	records["users/lars"] = users.User{Name: "lars", Groups: []string{"page"}}
+	records["users/mona"] = users.User{Name: "mona", Source: "oidc", Groups: []string{"passers"}}
+	records["users/nils"] = users.User{Name: "nils", Source: "oidc", Disabled: true}
+	records["users/otto"] = users.User{Name: "otto", Source: "oidc", TOTP: &users.TOTP{Secret: []byte("12345678901234567890"), Confirmed: true}}
+	w, ctx, now := newWorld(t, records), context.Background(), time.Now()
+	w.o.Browser, w.o.Now = pages{}, func() time.Time { return now }
+	for _, c := range []struct {
+		who          auth.Person
+		answer, told string
+		shown        string
+	}{
+		{auth.Person{Name: "iris", Subject: "id-iris"}, "", "", "browser"},
+		{auth.Person{Name: "iris", Subject: "id-other"}, "", wrong, ""},
+		{auth.Person{Name: "new", Groups: []string{"staff"}}, "", "", "browser"},
+		{auth.Person{Name: "New", Groups: []string{"staff"}}, "", "give new as your user name here", ""},
+		{auth.Person{Name: "a/b"}, "", "this user name cannot be used here", ""},
+		{auth.Person{Name: "kira"}, "kira's words", "", "browser+password"},
+		{auth.Person{Name: "kira"}, "guessed", wrong, ""},
+		{auth.Person{Name: "lars"}, "", taken, ""},
+		{auth.Person{Name: "alice"}, "", taken, ""},
+		{auth.Person{Name: "jana"}, "", taken, ""},
+		{auth.Person{Name: "mona"}, "", "your groups require something else here than what the provider says; sign in by your name and password", ""},
+		{auth.Person{Name: "nils"}, "", "user nils is disabled", ""},
+		{auth.Person{Name: "otto"}, onetime.At([]byte("12345678901234567890"), now), "", "browser+code"},
+	} {
+		v := w.VisitFrom(c.who, door)
+		s := v.Go(ctx, "")
+		if (s.Ask != nil) != (c.answer != "") {
+			t.Errorf("%+v: asked %+v", c.who, s.Ask)
+		}
+		if s.Ask != nil {
+			if s.Ask.Password != (c.who.Name == "kira") || s.User != nil {
+				t.Errorf("%+v: asked %+v, and in is %+v", c.who, s.Ask, s.User)
+			}
+			s = v.Go(ctx, c.answer)
+		}
+		if s.Told != c.told || s.Err != nil || s.Shown.String() != c.shown || (s.User != nil && s.User.Name != c.who.Name) || (s.User == nil) != (c.told != "") {
+			t.Errorf("%+v: %+v", c.who, s)
+		}
+	}
+	if u := w.user("new"); u.Source != "oidc" || len(u.Groups) != 1 || u.Groups[0] != "crew" {
+		t.Errorf("%+v", u)
+	}
+	for name, told := range map[string]string{"iris": wrong, "kira": "this needs signing in at the provider: use the button for it"} {
+		if s := w.Visit(name, "kira's words", door).Go(ctx, ""); s.Told != told {
+			t.Errorf("%s by a password: %+v", name, s)
+		}
+	}
+}
+
+// TestVisitFromGuesses: the password that is asked for after a provider has the brake of others.
+func TestVisitFromGuesses(t *testing.T) {
+	records := people(t)
+	records["groups/page"] = users.Group{Name: "page", Require: []users.Way{{users.Browser}}}
+	records["users/kira"] = users.User{Name: "kira", Groups: []string{"page"}, Password: hash(t, "kira's words")}
+	w, ctx := newWorld(t, records), context.Background()
+	w.o.Browser = pages{}
+	for range limitName.free {
+		v := w.VisitFrom(auth.Person{Name: "kira"}, door)
+		v.Go(ctx, "")
+		if s := v.Go(ctx, "guessed"); s.Told != wrong {
+			t.Fatalf("%+v", s)
+		}
+	}
+	v := w.VisitFrom(auth.Person{Name: "kira"}, door)
+	v.Go(ctx, "")
+	if s := v.Go(ctx, "kira's words"); s.User != nil || !strings.Contains(s.Told, "too many wrong passwords") {
+		t.Errorf("%+v", s)
+	}
+	if s := w.Visit("kira", "kira's words", door).Go(ctx, ""); s.User != nil {
 		t.Errorf("%+v", s)
 	}
 }

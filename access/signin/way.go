@@ -80,6 +80,7 @@ type shown struct {
 	certificate bool // of one of the user's devices
 	password    bool // it has given one
 	browser     bool // it can open a page, and there is one
+	page        bool // it is no client, but a page from which one goes to the provider
 }
 
 // choose returns the first way that a client can go, with a password if it has given one;
@@ -118,6 +119,8 @@ func missing(ways []users.Way, s shown) string {
 		return "this needs the profile of one of your own devices"
 	case lacks(users.Password, s.password):
 		return "a user name and a password are needed here"
+	case lacks(users.Browser, s.browser) && s.page:
+		return "this needs signing in at the provider: use the button for it"
 	case lacks(users.Browser, s.browser):
 		return "this needs " + browserClient
 	case !s.password:
