@@ -30,32 +30,29 @@ const (
 
 // Entry is a line of the record.
 type Entry struct {
-	At      time.Time      `json:"at"`
-	What    string         `json:"what"`              // one of the kinds
-	Login   bool           `json:"login,omitempty"`   // what it showed to log in was not good: it may be guessing
-	User    string         `json:"user,omitempty"`    // of a client; as it said, if refused
-	Client  string         `json:"client,omitempty"`  // its name: that of its certificate, most often
-	Address netip.AddrPort `json:"address,omitzero"`  // where it comes from
-	Inner   []netip.Addr   `json:"inner,omitempty"`   // its addresses in the tunnel
-	Serial  string         `json:"serial,omitempty"`  // of its certificate, in hex
-	Agent   string         `json:"agent,omitempty"`   // version and platform
-	Reason  string         `json:"reason,omitempty"`  // why it was refused, shut out or is gone
-	Seconds float64        `json:"seconds,omitempty"` // how long it was in
-	BytesIn uint64         `json:"bytes_in,omitempty"`
-	// BytesOut are the bytes that were sent to it, as BytesIn are those received from it.
-	BytesOut uint64   `json:"bytes_out,omitempty"`
-	By       string   `json:"by,omitempty"`      // who changed something: a user of this machine
-	Command  string   `json:"command,omitempty"` // with which command
-	Changes  []Change `json:"changes,omitempty"`
+	At       time.Time      `json:"at" doc:"when"`
+	What     string         `json:"what" doc:"what happened: let-in, refused, shut-out, left, fetched, changed, signed-in or signed-out"`
+	Login    bool           `json:"login,omitempty" doc:"what the client showed to log in was not good: it may be guessing"`
+	User     string         `json:"user,omitempty" doc:"the client's user name; as it said, if refused"`
+	Client   string         `json:"client,omitempty" doc:"the client's name: that of its certificate, most often"`
+	Address  netip.AddrPort `json:"address,omitzero" doc:"the outer address and port where it comes from"`
+	Inner    []netip.Addr   `json:"inner,omitempty" doc:"its addresses in the tunnel"`
+	Serial   string         `json:"serial,omitempty" doc:"the serial number of its certificate, in hex"`
+	Agent    string         `json:"agent,omitempty" doc:"its program and platform, as it said"`
+	Reason   string         `json:"reason,omitempty" doc:"why it was refused, shut out or is gone"`
+	Seconds  float64        `json:"seconds,omitempty" doc:"how long it was in, in seconds"`
+	BytesIn  uint64         `json:"bytes_in,omitempty" doc:"bytes that came from it"`
+	BytesOut uint64         `json:"bytes_out,omitempty" doc:"bytes that were sent to it"`
+	By       string         `json:"by,omitempty" doc:"who changed something"`
+	Command  string         `json:"command,omitempty" doc:"with which command or operation"`
+	Changes  []Change       `json:"changes,omitempty" doc:"what changed of the records"`
 }
 
 // Change is what became of a record of the store.
 type Change struct {
-	Key string `json:"key"`
-	// How is added, removed or set.
-	How string `json:"how"`
-	// Fields are those that changed, with what they hold now; of secrets nothing.
-	Fields map[string]any `json:"fields,omitempty"`
+	Key    string         `json:"key" doc:"the record's name in the store"`
+	How    string         `json:"how" doc:"added, removed or set"`
+	Fields map[string]any `json:"fields,omitempty" doc:"the fields that changed, with what they hold now; of secrets nothing"`
 }
 
 // Line returns an entry as a line.

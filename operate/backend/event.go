@@ -83,40 +83,39 @@ const (
 // Which fields are set depends on the Kind; names are as peers gave them. It is a
 // value, which nobody changes.
 type Event struct {
-	Time   time.Time `json:"time"`
-	Kind   Kind      `json:"event"`
-	Number *uint64   `json:"number,omitempty"` // of a server's peer (Peer.Number); nil: of none
-	Name   string    `json:"name,omitempty"`
-	User   string    `json:"user,omitempty"`
-	Serial string    `json:"serial,omitempty"` // of the certificate, in hex
-	Agent  string    `json:"agent,omitempty"`  // version and platform
+	Time time.Time `json:"time" doc:"when it happened"`
+	Kind Kind      `json:"event" doc:"what happened: a kind of event, such as up, renewed or left"`
+	// Number is that of Peer.Number; nil: the event is about none.
+	Number *uint64 `json:"number,omitempty" doc:"the number of the session of a server's peer; absent where the event is about none"`
+	Name   string  `json:"name,omitempty" doc:"the peer's name: that of its certificate, most often"`
+	User   string  `json:"user,omitempty" doc:"the user name with which the peer logged in, as it gave it"`
+	Serial string  `json:"serial,omitempty" doc:"the serial number of the peer's certificate, in hex"`
+	Agent  string  `json:"agent,omitempty" doc:"the peer's program and platform, as it gave them"`
 	// Remote is the outer address of a peer, or what is known of it.
-	Remote  string     `json:"remote,omitempty"`
-	From    string     `json:"from,omitempty"`
-	IPv4    netip.Addr `json:"ipv4,omitzero"`    // the peer's, or with one peer this end's
-	IPv6    netip.Addr `json:"ipv6,omitzero"`    //
-	Cipher  string     `json:"cipher,omitempty"` // of the data channel
-	TLS     string     `json:"tls,omitempty"`    // the control channel in words
-	Adapter string     `json:"adapter,omitempty"`
-	Reason  string     `json:"reason,omitempty"`
-	URL     string     `json:"url,omitempty"`
-	Options []string   `json:"options,omitempty"`
-	Changes []string   `json:"changes,omitempty"`
-	Since   time.Time  `json:"since,omitzero"` // the peer's session began
+	Remote  string     `json:"remote,omitempty" doc:"the peer's outer address and port, or the name that is looked up"`
+	From    string     `json:"from,omitempty" doc:"with moved, the outer address and port before"`
+	IPv4    netip.Addr `json:"ipv4,omitzero" doc:"the IPv4 address in the tunnel: the client's with a server, else this end's"`
+	IPv6    netip.Addr `json:"ipv6,omitzero" doc:"the IPv6 address in the tunnel: the client's with a server, else this end's"`
+	Cipher  string     `json:"cipher,omitempty" doc:"the cipher of the data channel, such as AES-256-GCM"`
+	TLS     string     `json:"tls,omitempty" doc:"the control channel in words: version of TLS, cipher suite, key exchange"`
+	Adapter string     `json:"adapter,omitempty" doc:"the tunnel's adapter"`
+	Reason  string     `json:"reason,omitempty" doc:"why, in words"`
+	URL     string     `json:"url,omitempty" doc:"with login and portal, a page for people to open"`
+	Options []string   `json:"options,omitempty" doc:"with pushed, the options that were pushed"`
+	Changes []string   `json:"changes,omitempty" doc:"with configuring and configured, what changes on this host, a line each"`
+	Since   time.Time  `json:"since,omitzero" doc:"when the peer's session began"`
 	// Wait is a time to come, in nanoseconds.
-	Wait       time.Duration `json:"wait,omitempty"`
-	PacketsIn  uint64        `json:"packets_in,omitempty"`
-	PacketsOut uint64        `json:"packets_out,omitempty"`
-	BytesIn    uint64        `json:"bytes_in,omitempty"`
-	BytesOut   uint64        `json:"bytes_out,omitempty"`
-	Count      uint64        `json:"count,omitempty"`
+	Wait       time.Duration `json:"wait,omitempty" doc:"in nanoseconds: with reconnecting the time until the next try, with login how long it may take, with silent and woke how long that was"`
+	PacketsIn  uint64        `json:"packets_in,omitempty" doc:"with left, packets of the inner network that came from the peer in its session"`
+	PacketsOut uint64        `json:"packets_out,omitempty" doc:"with left, packets of the inner network that went to it"`
+	BytesIn    uint64        `json:"bytes_in,omitempty" doc:"with left, bytes of the data channel that came from the peer in its session"`
+	BytesOut   uint64        `json:"bytes_out,omitempty" doc:"with left, bytes of the data channel that went to it"`
+	Count      uint64        `json:"count,omitempty" doc:"how many times: with failed those who did not get in, with reconnecting the tries that failed one after the other, with missed the events"`
 	// Handshake is how the handshake that the event is about goes, or went: of a peer of a
 	// server that is Entering, Refused, Up or Left without having been Up; of another peer
 	// that is Secured; and of a renewal, Renewed or NotRenewed.
-	Handshake *Handshake `json:"handshake,omitempty"`
-	// Ending is how a server's client left: left (it said so), dismissed (this server sent it
-	// away, or ended) or lost.
-	Ending string `json:"ending,omitempty"`
+	Handshake *Handshake `json:"handshake,omitempty" doc:"how the handshake goes, or went, that the event is about"`
+	Ending    string     `json:"ending,omitempty" doc:"with left, how a server's client left: left (it said so), dismissed (this server sent it away, or ended) or lost"`
 }
 
 // Append appends the event as a line of text.

@@ -9,14 +9,11 @@ import (
 // Path is what was measured of the path to a peer: outer IP packets in bytes, and TCP's
 // segment size over IPv4 inside, 0 where that is left alone.
 type Path struct {
-	// Measured is false if the peer does not answer what it would be measured by.
-	Measured bool `json:"measured"`
-	Bytes    int  `json:"bytes,omitempty"` // the largest packet that passes both ways
-	// Whole says that this is the largest that was tried, so that more may pass.
-	Whole bool `json:"whole,omitempty"`
-	MSS   int  `json:"mss,omitempty"`
-	// MSSBefore is the segment size without the path's limit.
-	MSSBefore int `json:"mss_before,omitempty"`
+	Measured  bool `json:"measured" doc:"false where the peer does not answer what it would be measured by"`
+	Bytes     int  `json:"bytes,omitempty" doc:"the size of the largest outer packet that passes both ways, in bytes with IP's header"`
+	Whole     bool `json:"whole,omitempty" doc:"that is the largest that was tried, so that more may pass"`
+	MSS       int  `json:"mss,omitempty" doc:"the segment size of TCP over IPv4 in the tunnel, in bytes; absent where it is left alone"`
+	MSSBefore int  `json:"mss_before,omitempty" doc:"what it would be without the path's limit, in bytes"`
 }
 
 // String is what the text of a status says.

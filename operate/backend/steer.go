@@ -28,11 +28,9 @@ type Steer interface {
 // Used is where a client is now, or with Trying where it tries to connect, since there was
 // no connection that could be left.
 type Used struct {
-	Remote string `json:"remote"`
-	Trying bool   `json:"trying,omitempty"`
-	// Kept is a server that was left, to which the client stays connected for what is open from the
-	// addresses that it gave; "" for none.
-	Kept string `json:"kept,omitempty"`
+	Remote string `json:"remote" doc:"the remote where the client is now, or is going"`
+	Trying bool   `json:"trying,omitempty" doc:"it only tries to connect there: there was no connection that could be left"`
+	Kept   string `json:"kept,omitempty" doc:"a server that was left, to which the client stays connected for what is open from the addresses that it gave"`
 }
 
 // Append appends it as text.

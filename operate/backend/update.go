@@ -13,10 +13,10 @@ import (
 // Update changes what was pushed to connected clients: those of a name or a
 // peer-id, or all of them.
 type Update struct {
-	Names   []string      `json:"names,omitempty"`
-	PeerIDs []wire.PeerID `json:"peer_ids,omitempty"`
-	All     bool          `json:"all,omitempty"`
-	Options []string      `json:"options"` // "name value", "-name", and with "?" in front of the name what may be passed over
+	Names   []string      `json:"names,omitempty" doc:"clients, by name"`
+	PeerIDs []wire.PeerID `json:"peer_ids,omitempty" doc:"clients, by peer-id"`
+	All     bool          `json:"all,omitempty" doc:"all clients"`
+	Options []string      `json:"options" doc:"what changes: name value, or -name for what no longer holds; with ? in front of a name, clients may pass it over"`
 }
 
 // SplitOptions returns the options of arguments, each of which may hold several,
@@ -49,9 +49,9 @@ func (u *Update) Check() error {
 
 // Updated is whom an Update reached, by name.
 type Updated struct {
-	Told    []string `json:"told"`
-	Unable  []string `json:"unable"`  // do not take changes while connected
-	Missing []string `json:"missing"` // are not connected
+	Told    []string `json:"told" doc:"clients that were told"`
+	Unable  []string `json:"unable" doc:"clients that take no changes while they are connected"`
+	Missing []string `json:"missing" doc:"clients that were named, and are not connected"`
 }
 
 // Append appends it as text.

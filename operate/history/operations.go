@@ -38,7 +38,7 @@ type Page struct {
 
 // Life is a session, and what happened in it.
 type Life struct {
-	Session Session        `json:"session"`
+	Session Session        `json:"session" doc:"who it was, from when to when, and what was carried"`
 	Life    []track.Moment `json:"life" nullable:"false" doc:"what happened, the first first"`
 }
 
@@ -57,7 +57,7 @@ type Totals struct {
 
 // one is what a session is asked by.
 type one struct {
-	ID string `path:"id" maxLength:"40"`
+	ID string `path:"id" maxLength:"40" doc:"the session's id, as GET /v1/history/sessions has it"`
 }
 
 // AddOperations adds the operations of a server that keeps a history.

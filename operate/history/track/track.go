@@ -70,7 +70,7 @@ const (
 
 // Moment is something that happened in a session's life.
 type Moment struct {
-	Time   time.Time `json:"time"`
+	Time   time.Time `json:"time" doc:"when it happened"`
 	What   string    `json:"what" doc:"a kind of event, such as entering, up, renewed, moved, left"`
 	Text   string    `json:"text,omitempty" doc:"more about it"`
 	Remote string    `json:"remote,omitempty" doc:"the outer address, where it changed"`

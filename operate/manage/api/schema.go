@@ -17,10 +17,16 @@ func (a *API) eventsSchema(events map[string]any) *huma.Schema {
 			Type: huma.TypeObject, Title: "Event " + name, Required: []string{"event", "data"}, AdditionalProperties: false,
 			Properties: map[string]*huma.Schema{
 				"id":    {Type: huma.TypeString, Description: "for the header Last-Event-ID"},
-				"event": {Type: huma.TypeString, Extensions: map[string]any{"const": name}},
-				"data":  registry.Schema(reflect.TypeOf(events[name]), true, ""),
+				"event": {Type: huma.TypeString, Description: "the name of the message", Extensions: map[string]any{"const": name}},
+				"data":  described(registry.Schema(reflect.TypeOf(events[name]), true, ""), "what it says, on one line of JSON"),
 			},
 		})
 	}
 	return all
+}
+
+// described is a schema with what it is there.
+func described(s *huma.Schema, what string) *huma.Schema {
+	s.Description = what
+	return s
 }

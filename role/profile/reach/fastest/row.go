@@ -7,14 +7,14 @@ import (
 
 // Row is what is known of a path, for people and programs. Delays are in milliseconds.
 type Row struct {
-	Name    string  `json:"server"`
-	Delay   float64 `json:"delay_ms"`  // median of the last minute
-	Jitter  float64 `json:"jitter_ms"` // mean difference from one to the next
-	Loss    float64 `json:"loss"`      // from 0 to 1
-	Score   float64 `json:"score_ms"`  // less is better; 0: nothing is known
-	Samples int     `json:"samples"`
-	Chosen  bool    `json:"chosen,omitempty"`
-	Why     string  `json:"why,omitempty"` // it is chosen, or is not
+	Name    string  `json:"server" doc:"its name, as the configuration has it"`
+	Delay   float64 `json:"delay_ms" doc:"the median round trip of the last minute, in milliseconds; 0: nothing is known"`
+	Jitter  float64 `json:"jitter_ms" doc:"the mean difference from one round trip to the next, in milliseconds"`
+	Loss    float64 `json:"loss" doc:"how much is lost, from 0 to 1"`
+	Score   float64 `json:"score_ms" doc:"delay, jitter and loss in one number of milliseconds: less is better; 0: nothing is known"`
+	Samples int     `json:"samples" doc:"how many answers the numbers are of"`
+	Chosen  bool    `json:"chosen,omitempty" doc:"it is in use, or would be"`
+	Why     string  `json:"why,omitempty" doc:"why it is chosen, or is not"`
 }
 
 // Table returns a row for each path, in their order.
