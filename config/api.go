@@ -1,7 +1,5 @@
 package config
 
-import "net/netip"
-
 // setAPIListen is `api-listen`: ADDRESS:PORT, and the names of two files.
 func setAPIListen(b *builder, d *call) (err error) {
 	b.Server.API, err = webListen(d)
@@ -23,24 +21,11 @@ func (s Server) APIHost() string {
 	return at.String()
 }
 
-// checkAPI wants an address of its own, and a certificate with a name.
+// checkAPI wants a certificate with a name.
 func checkAPI(c check) {
 	s := c.Server
-	switch {
-	case !s.API.Yes():
-	case s.API.sharesPort(s.Web):
-		c.problem("api-listen", "web-listen has the same port", "write another port, such as 8445")
-	case s.API.sharesPort(s.Dashboard.Web):
-		c.problem("api-listen", "dashboard-listen has the same port", "write another port, such as 8445")
-	case s.API.Cert == "" && s.Web.Cert == "" && s.Dashboard.Cert == "" && s.OwnWebHost() == "":
+	if s.API.Yes() && s.API.Cert == "" && s.Web.Cert == "" && s.Dashboard.Cert == "" && s.OwnWebHost() == "" {
 		c.problem("api-listen", "programs ask the API by a name that its certificate has to have, and it is not known",
 			"write an address of this host in place of *, or name the files of a certificate and its key here")
 	}
-}
-
-// sharesPort reports whether two cannot listen at one time.
-func (w Web) sharesPort(o Web) bool {
-	every := netip.IPv6Unspecified()
-	return w.Yes() && o.Yes() && w.Listen.Port() == o.Listen.Port() &&
-		(w.Listen.Addr() == o.Listen.Addr() || w.Listen.Addr() == every || o.Listen.Addr() == every)
 }

@@ -36,6 +36,7 @@ func (c check) whole() {
 	c.dns()
 	checkManagement(c)
 	checkMetrics(c)
+	checkListeners(c)
 	c.clashes()
 	sortByPlace(c.notes, func(n Note) Pos { return n.Pos })
 }

@@ -115,7 +115,13 @@ func AddDashboard(c *Config, address string) error {
 		return fmt.Errorf("--dashboard %.60q: expected an address and a port, such as 127.0.0.1:8444 or *:8444", address)
 	}
 	c.Server.Dashboard.Listen = at
-	if fault, mend := c.Server.dashboardFault(); fault != "" {
+	fault, mend := c.Server.dashboardFault()
+	for _, l := range c.Listeners() { // of which one may come to have the same port
+		if fault == "" {
+			fault, mend = c.sharedPort(l.Directive)
+		}
+	}
+	if fault != "" {
 		return fmt.Errorf("--dashboard %s: %s; %s", address, fault, mend)
 	}
 	useFlag(c, "dashboard-listen", address)
@@ -145,7 +151,7 @@ func checkDashboard(c check) {
 
 // dashboardFault is what is wrong with a dashboard, and what mends it; "": nothing.
 func (s Server) dashboardFault() (fault, mend string) {
-	d, w, at := s.Dashboard, s.Web, s.DashboardURL()
+	d, at := s.Dashboard, s.DashboardURL()
 	switch {
 	case at == "":
 		return "browsers have to ask for the dashboard by its name, which is not known", "add the line: dashboard-url https://NAME:PORT, with its public name"
@@ -153,8 +159,6 @@ func (s Server) dashboardFault() (fault, mend string) {
 		return "this dashboard is served by HTTPS, since others than this host reach it, and dashboard-url has http://", "write https:// there, or listen at 127.0.0.1 without a certificate"
 	case !d.Plain() && d.Cert == "" && s.OwnWebHost() != "" && s.OwnWebHost() != (Web{URL: at}).Host():
 		return "the dashboard and the pages of web-listen have different names, and one certificate of the server's own authority", "name the files of a certificate and its key here, or write the same name in dashboard-url as in web-url"
-	case d.Web.sharesPort(w):
-		return "web-listen has the same port", "write another port, such as 8444"
 	}
 	return "", ""
 }

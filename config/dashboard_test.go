@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -28,8 +29,10 @@ func TestDashboardURL(t *testing.T) {
 func TestAddDashboard(t *testing.T) {
 	for address, want := range map[string]string{
 		"127.0.0.1:8444": "", "*:8444": "dashboard-url", "8444": "expected an address and a port", "192.0.2.1:0": "expected an address and a port",
+		"[::1]:9176": "dashboard-listen has the same port",
 	} {
 		c := new(Config)
+		c.Metrics.Listen = netip.MustParseAddrPort("[::1]:9176")
 		err := AddDashboard(c, address)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", address, err, want)

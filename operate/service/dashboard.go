@@ -92,7 +92,7 @@ func openBoard(c *config.Config, r roles, know acquainted, note func(audit.Entry
 	o := web.Options{Web: d.Web, Log: r.log, Directive: "dashboard-listen", Own: made, What: "the dashboard", Proxied: d.Plain() && at.Scheme == "https"}
 	o.Web.URL = at.String()
 	if !d.Plain() {
-		o.Cert, o.Key = dashboardFiles(c, r.Dir)
+		o.Cert, o.Key = filesOf(c, r.Dir, "dashboard-listen")
 		if err := prepare(c, r.Dir, o.Cert); err != nil {
 			return nil, err
 		}
@@ -102,12 +102,6 @@ func openBoard(c *config.Config, r roles, know acquainted, note func(audit.Entry
 		know.Directory.OnChange(func(*users.View) { made.Review() })
 	}
 	return s, err
-}
-
-// dashboardFiles are the certificate and the key of a server's dashboard: its own, or else
-// those of web pages.
-func dashboardFiles(c *config.Config, dir string) (cert, key string) {
-	return filesOf(dir, c.Server.Dashboard.Web, c.Server.Web)
 }
 
 // namesOfBoard are the names besides that of its URL by which a dashboard may be asked for.

@@ -31,7 +31,7 @@ func openFar(c *config.Config, r roles, note func(audit.Entry)) (*site, error) {
 		return nil, errors.New("api-listen: there could be no tokens, since this server has no store; serve it by culvert serve --dir D")
 	}
 	o := web.Options{Web: c.Server.API, Log: r.log, Directive: "api-listen", What: "the API"}
-	o.Cert, o.Key = apiFiles(c, r.Dir)
+	o.Cert, o.Key = filesOf(c, r.Dir, "api-listen")
 	if err := prepare(c, r.Dir, o.Cert); err != nil {
 		return nil, err
 	}

@@ -12,25 +12,11 @@ import (
 	"culvert/role/server"
 )
 
-// webFiles are the certificate and the key of a server's web pages: those that its
-// configuration names, or those of its own authority.
-func webFiles(c *config.Config, dir string) (cert, key string) {
-	return filesOf(dir, c.Server.Web)
-}
-
-// apiFiles are those of a server's API for programs: its own, or else those of its pages or of
-// its dashboard.
-func apiFiles(c *config.Config, dir string) (cert, key string) {
-	return filesOf(dir, c.Server.API, c.Server.Web, c.Server.Dashboard.Web)
-}
-
-// filesOf are the certificate and the key that the first of some listeners names, or else those
-// of the server's own authority.
-func filesOf(dir string, listeners ...config.Web) (cert, key string) {
-	for _, l := range listeners {
-		if l.Cert != "" {
-			return l.Cert, l.Key
-		}
+// filesOf are the certificate and the key of what a directive has listen: those that the
+// configuration names for it, or those of the server's own authority.
+func filesOf(c *config.Config, dir, directive string) (cert, key string) {
+	if cert, key, _ := c.Server.CertificateOf(directive); cert != "" {
+		return cert, key
 	}
 	return setup.WebFiles(dir)
 }
@@ -67,7 +53,7 @@ func websiteOf(c *config.Config, r roles, know acquainted) *web.Server {
 
 func openWeb(c *config.Config, r roles) (*web.Server, error) {
 	o := web.Options{Web: c.Server.Web, Log: r.log}
-	o.Cert, o.Key = webFiles(c, r.Dir)
+	o.Cert, o.Key = filesOf(c, r.Dir, "web-listen")
 	if err := prepare(c, r.Dir, o.Cert); err != nil {
 		return nil, err
 	}
@@ -93,17 +79,11 @@ func readAgain(c *config.Config, dir string, names map[string]bool) map[string]b
 	}
 	more := map[string]bool{}
 	maps.Copy(more, names)
-	if c.Server.Web.Yes() {
-		cert, key := webFiles(c, dir)
-		more[cert], more[key] = true, true
-	}
-	if d := c.Server.Dashboard; d.Yes() && !d.Plain() {
-		cert, key := dashboardFiles(c, dir)
-		more[cert], more[key] = true, true
-	}
-	if c.Server.API.Yes() {
-		cert, key := apiFiles(c, dir)
-		more[cert], more[key] = true, true
+	for _, l := range c.Listeners() {
+		if l.HTTPS {
+			cert, key := filesOf(c, dir, l.Directive)
+			more[cert], more[key] = true, true
+		}
 	}
 	if len(more) == len(names) {
 		return names
