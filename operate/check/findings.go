@@ -19,7 +19,7 @@ type critic struct{ *subject }
 func (s critic) findings() []Finding {
 	all := []Finding{}
 	said := map[Finding]bool{} // by place and text
-	for _, part := range []func() []Finding{s.faulty, s.noted, s.insecure, s.deprecated, s.noEffect, keyring(s).material, s.programs, s.directories, s.clientFiles, s.policy, func() []Finding { return webPages(s) }} {
+	for _, part := range []func() []Finding{s.faulty, s.noted, s.insecure, s.deprecated, s.noEffect, keyring(s).material, s.programs, s.directories, s.clientFiles, s.policy, func() []Finding { return listeners(s) }} {
 		for _, f := range part() {
 			if key := (Finding{File: f.File, Line: f.Line, Text: f.Text}); !said[key] {
 				said[key] = true
