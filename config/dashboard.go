@@ -116,9 +116,9 @@ func AddDashboard(c *Config, address string) error {
 	}
 	c.Server.Dashboard.Listen = at
 	fault, mend := c.Server.dashboardFault()
-	for _, l := range c.Listeners() { // of which one may come to have the same port
+	for _, l := range Listeners(c) { // of which one may come to have the same port
 		if fault == "" {
-			fault, mend = c.sharedPort(l.Directive)
+			fault, mend = sharedPort(c, l.Directive)
 		}
 	}
 	if fault != "" {

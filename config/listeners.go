@@ -19,7 +19,7 @@ type Listener struct {
 }
 
 // Listeners are those that the configuration asks for, in a fixed order.
-func (c *Config) Listeners() (all []Listener) {
+func Listeners(c *Config) (all []Listener) {
 	s := c.Server
 	if m := c.Management; !m.Client && !m.Unix {
 		at, err := netip.ParseAddr(m.Address)
@@ -69,9 +69,9 @@ func (s Server) CertificateOf(directive string) (cert, key, names string) {
 	return "", "", ""
 }
 
-// Listener is the one that a directive asks for; not ok: it asks for none.
-func (c *Config) Listener(directive string) (l Listener, ok bool) {
-	for _, l := range c.Listeners() {
+// listenerOf is the one that a directive asks for; not ok: it asks for none.
+func listenerOf(c *Config, directive string) (l Listener, ok bool) {
+	for _, l := range Listeners(c) {
 		if l.Directive == directive {
 			return l, true
 		}
@@ -84,8 +84,8 @@ var usualPorts = map[string]int{"web-listen": 8443, "dashboard-listen": 8444, "a
 
 // sharedPort is what is wrong where a directive's listener cannot listen since another one, or
 // the VPN itself, has its port, and what mends it; "": nothing.
-func (c *Config) sharedPort(directive string) (fault, mend string) {
-	own, ok := c.Listener(directive)
+func sharedPort(c *Config, directive string) (fault, mend string) {
+	own, ok := listenerOf(c, directive)
 	if !ok {
 		return "", ""
 	}
@@ -95,12 +95,12 @@ func (c *Config) sharedPort(directive string) (fault, mend string) {
 		another += 10
 	}
 	mend = "write another port, such as " + strconv.Itoa(another)
-	for _, l := range c.tcpListens() {
+	for _, l := range tcpListens(c) {
 		if clash(own.Listen, l) {
 			return "clients come to the same port, over TCP", mend
 		}
 	}
-	for _, l := range c.Listeners() {
+	for _, l := range Listeners(c) {
 		if l.Directive == directive {
 			break
 		}
@@ -113,7 +113,7 @@ func (c *Config) sharedPort(directive string) (fault, mend string) {
 
 // tcpListens are where a server awaits its clients over TCP, as far as that is known without
 // asking for names.
-func (c *Config) tcpListens() (all []netip.AddrPort) {
+func tcpListens(c *Config) (all []netip.AddrPort) {
 	if !c.isServer() {
 		return nil
 	}
@@ -144,8 +144,8 @@ func clash(a, b netip.AddrPort) bool {
 
 // checkListeners wants each of them to have an address and port of its own.
 func checkListeners(c check) {
-	for _, l := range c.Listeners() {
-		if fault, mend := c.sharedPort(l.Directive); fault != "" {
+	for _, l := range Listeners(c.Config) {
+		if fault, mend := sharedPort(c.Config, l.Directive); fault != "" {
 			c.problem(l.Directive, fault, mend)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // listeners looks at what listens beside the VPN: with which certificate, and for whom.
 func listeners(s critic) (all []Finding) {
-	for _, l := range s.config.Listeners() {
+	for _, l := range config.Listeners(s.config) {
 		found := append(listening{s, l}.certificate(), listening{s, l}.admission()...)
 		for i := range found { // also where the line is one of setenv opt
 			found[i].Line = s.config.At(l.Directive).Line

@@ -79,7 +79,7 @@ func readAgain(c *config.Config, dir string, names map[string]bool) map[string]b
 	}
 	more := map[string]bool{}
 	maps.Copy(more, names)
-	for _, l := range c.Listeners() {
+	for _, l := range config.Listeners(c) {
 		if l.HTTPS {
 			cert, key := filesOf(c, dir, l.Directive)
 			more[cert], more[key] = true, true
