@@ -38,6 +38,8 @@ var update = flag.Bool("update", false, "write docs/openapi.json")
 // contract is the API of a process, with its document.
 type contract struct {
 	api    *api.API
+	back   *backendtest.Fake
+	ring   *logs.Ring
 	schema *jsonschema.Compiler
 	doc    struct {
 		Paths map[string]map[string]struct {
@@ -57,9 +59,9 @@ func contractOf(t *testing.T, role string) *contract {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	r := roles{log: log, Options: Options{Dir: t.TempDir()}, people: &people.Host{Store: memory.New()}, local: newLocal("", "", nil, log)}
-	c, b := &config.Config{}, backendtest.New()
+	c, b, ring := &config.Config{}, backendtest.New(), new(logs.Ring)
 	b.State = backend.Status{Role: role, Adapter: "tun0", Since: time.Now().UTC(), Drops: map[string]uint64{"replayed": 2}, Peers: []backend.Peer{{Number: 7, Name: "anna", Remote: "192.0.2.7:1194"}}}
-	logs.AddOperations(r.local.api, logs.Control{Latest: new(logs.Ring), Levels: new(logs.Levels), Verb: func() int { return 3 }})
+	logs.AddOperations(r.local.api, logs.Control{Latest: ring, Levels: new(logs.Levels), Verb: func() int { return 3 }})
 	if role == "server" {
 		c.Mode = config.ModeServer
 		recordsOf(r, c, func() *config.Config { return c })
@@ -73,7 +75,7 @@ func contractOf(t *testing.T, role string) *contract {
 	kept := recent.Keep(b)
 	t.Cleanup(kept.Close)
 	manage.Add(r.local.api, b, kept)
-	k := &contract{api: r.local.api, schema: jsonschema.NewCompiler()}
+	k := &contract{api: r.local.api, back: b, ring: ring, schema: jsonschema.NewCompiler()}
 	var err error
 	if k.text, err = k.api.Document(); err != nil {
 		t.Fatal(err)
@@ -156,8 +158,7 @@ func (k *contract) ask(t *testing.T, what, method, path, query, body, media stri
 	if got != "application/json" && got != "application/problem+json" || path == api.DocumentPath {
 		return w.Code
 	}
-	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D")
-	schema, err := k.schema.Compile(fmt.Sprintf("openapi.json#/paths/%s/%s/responses/%d/content/%s/schema", escape.Replace(path), strings.ToLower(method), w.Code, escape.Replace(got)))
+	schema, err := k.schema.Compile(fmt.Sprintf("openapi.json#/paths/%s/%s/responses/%d/content/%s/schema", escaped(path), strings.ToLower(method), w.Code, escaped(got)))
 	if err != nil {
 		t.Fatalf("%s: %v", said, err)
 	}

@@ -28,6 +28,9 @@ type Op struct {
 	MaxBody int64
 	// Type is the content type of an answer that is not JSON: see Handle.
 	Type string
+	// Lines has examples of what a line of such an answer can be, each an object of JSON; nil: it
+	// has no such lines.
+	Lines []any
 	// Quiet has Options.Changed not called for it: it changes nothing.
 	Quiet bool
 	// Recorded says that it has its own line in the audit log where it changed something.
@@ -90,7 +93,7 @@ func Add[In, Out any](a *API, op Op, f func(ctx context.Context, in *In) (*Out, 
 // Content-Type. An error counts where nothing was written before.
 func Handle[In any](a *API, op Op, f func(w http.ResponseWriter, r *http.Request, in *In) error) {
 	h := a.prepared(&op, asksWithBody[In]())
-	h.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{op.Type: {}}}
+	h.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{op.Type: {Schema: a.answerSchema(op)}}}
 	huma.Register(a.huma, h, func(_ context.Context, in *In) (*raw, error) {
 		return &raw{func(ctx huma.Context) {
 			r, w := humago.Unwrap(ctx)

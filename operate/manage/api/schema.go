@@ -11,6 +11,8 @@ import (
 // eventsSchema is the schema of a stream: a list of what may come, one beside the other.
 func (a *API) eventsSchema(events map[string]any) *huma.Schema {
 	registry := a.huma.OpenAPI().Components.Schemas
+	events = maps.Clone(events)
+	events["error"] = Error{} // what Stream sends where it fails after it began
 	all := &huma.Schema{Type: huma.TypeArray, Description: "messages, one after the other, each with id, event and data", Items: &huma.Schema{}}
 	for _, name := range slices.Sorted(maps.Keys(events)) {
 		all.Items.OneOf = append(all.Items.OneOf, &huma.Schema{
@@ -23,6 +25,21 @@ func (a *API) eventsSchema(events map[string]any) *huma.Schema {
 		})
 	}
 	return all
+}
+
+// answerSchema is the schema of an answer that Handle's function writes.
+func (a *API) answerSchema(op Op) *huma.Schema {
+	switch {
+	case len(op.Lines) > 0:
+		all := &huma.Schema{Type: huma.TypeArray, Description: "lines of JSON, one after the other, each an object", Items: &huma.Schema{}}
+		for _, line := range op.Lines {
+			all.Items.OneOf = append(all.Items.OneOf, a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(line), true, ""))
+		}
+		return all
+	case op.Type == "application/json":
+		return &huma.Schema{Type: huma.TypeObject}
+	}
+	return &huma.Schema{Type: huma.TypeString, Format: "binary"}
 }
 
 // described is a schema with what it is there.

@@ -23,10 +23,14 @@ type Record struct {
 	End *End `json:"end,omitempty"`
 }
 
+// last is a Record of the end alone, for the document.
+type last struct {
+	End End `json:"end" doc:"what there is to say at the end: the last line"`
+}
+
 // End is what there is to say at the end.
 type End struct {
-	// Lost is how many packets are missing because the reader was too slow.
-	Lost uint64 `json:"lost"`
+	Lost uint64 `json:"lost" doc:"how many packets are missing because the reader was too slow"`
 }
 
 // asked is what Path is asked with.
@@ -38,7 +42,7 @@ type asked struct {
 // Add adds the operation for a road with an adapter of that name, whose packets begin as
 // link says.
 func Add(a *api.API, eyes *watch.Eyes, adapter string, link filter.Link) {
-	api.Handle(a, api.Op{Method: http.MethodGet, Path: Path, Group: "packets", Scope: api.Operate, Summary: "Packets and their way through this process", Type: lines,
+	api.Handle(a, api.Op{Method: http.MethodGet, Path: Path, Group: "packets", Scope: api.Operate, Summary: "Packets and their way through this process", Type: lines, Lines: []any{Packet{}, last{}},
 		Doc: "Lines of JSON, each a packet with its stops, until the asking side closes its half of the connection."},
 		func(w http.ResponseWriter, r *http.Request, in *asked) error {
 			f, err := filter.Parse(in.Filter, link)

@@ -19,14 +19,12 @@ import (
 
 // Packet is one packet's way.
 type Packet struct {
-	Number  uint64    `json:"packet"`
-	Time    time.Time `json:"time"` // at its first stop
-	Inbound bool      `json:"inbound"`
-	// Summary is what it carries, "" where that was not found out.
-	Summary string `json:"summary,omitempty"`
-	Stops   []Stop `json:"stops"`
-	// Dropped is the reason why it did not arrive, "" if it did.
-	Dropped string `json:"dropped,omitempty"`
+	Number  uint64    `json:"packet" doc:"one more for each packet that was seen"`
+	Time    time.Time `json:"time" doc:"when it was at its first stop"`
+	Inbound bool      `json:"inbound" doc:"it came from the network, and not from the adapter"`
+	Summary string    `json:"summary,omitempty" doc:"what it carries; absent where that was not found out"`
+	Stops   []Stop    `json:"stops" nullable:"false" doc:"where it was, in order"`
+	Dropped string    `json:"dropped,omitempty" doc:"the reason why it did not arrive; absent if it did"`
 
 	head []byte // the first bytes of what it carries
 }
@@ -36,12 +34,12 @@ const headLen = 128
 
 // Stop is one stop of a packet.
 type Stop struct {
-	At       string  `json:"at"`
-	Micros   float64 `json:"us"` // since the first stop
-	Bytes    int     `json:"bytes"`
-	Peer     string  `json:"peer,omitempty"`
-	Decision string  `json:"decision"`
-	Dropped  string  `json:"dropped,omitempty"`
+	At       string  `json:"at" doc:"which stop: adapter, queue, route, seal, open, link or control"`
+	Micros   float64 `json:"us" doc:"microseconds since the first stop"`
+	Bytes    int     `json:"bytes" doc:"how large the packet was there, in bytes"`
+	Peer     string  `json:"peer,omitempty" doc:"the peer's name, where one is known"`
+	Decision string  `json:"decision" doc:"what happened there, in words"`
+	Dropped  string  `json:"dropped,omitempty" doc:"the reason why it was dropped there, as GET /v1/drops has it"`
 }
 
 // tracer follows the packets that a filter chooses.
