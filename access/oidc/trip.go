@@ -43,7 +43,8 @@ func (s *Source) Depart(ctx context.Context, back string) (address string, t *Tr
 }
 
 // Arrive returns who signed in at the provider, by the answer that a browser brought back from
-// a trip. An error is an Unreachable, or an *auth.RefusedError.
+// a trip. An error is an Unreachable, or an *auth.RefusedError; the person has a name all the
+// same if the provider named one who may not come in.
 func (s *Source) Arrive(ctx context.Context, t *Trip, answer url.Values) (auth.Person, error) {
 	switch {
 	case !t.Is(answer):

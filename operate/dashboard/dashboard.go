@@ -14,6 +14,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"culvert/access/audit"
+	"culvert/access/oidc"
 	"culvert/access/signin"
 	"culvert/access/users"
 	"culvert/operate/manage/api"
@@ -46,6 +47,8 @@ type People struct {
 	Directory *users.Directory
 	Checker   *signin.Checker
 	Admit     []Admit
+	// Provider is where people sign in by OpenID Connect; nil: nowhere.
+	Provider *oidc.Source
 }
 
 // Admit lets a group in.
@@ -66,7 +69,8 @@ type Dashboard struct {
 	waiting  *waitingRoom
 	keys     keyring
 	passkeys *webauthn.WebAuthn // nil: none, where the URL has no name
-	changed  chan struct{}      // has a value when sessions are to be looked at
+	travel   *travel
+	changed  chan struct{} // has a value when sessions are to be looked at
 }
 
 // New returns a dashboard.
@@ -96,6 +100,7 @@ func New(o Options) (*Dashboard, error) {
 	}
 	d.sessions, d.waiting = newSessions(func(who person) (api.Scope, error) { return o.People.standing(who, o.Now()) }), newWaitingRoom()
 	d.keys = keyring{o.Store, o.People}
+	d.travel = newTravel(o, d.cookies, d.waiting)
 	d.routes()
 	return d, nil
 }
@@ -121,6 +126,8 @@ func (d *Dashboard) routes() {
 	open("POST /auth/link", d.byLink)
 	open("POST /auth/passkey/begin", d.beginPasskey)
 	open("POST /auth/passkey/finish", d.byPasskey)
+	open("POST /auth/oidc/begin", d.travel.begin)
+	open("POST /auth/oidc/finish", d.byProvider)
 	open("POST /auth/out", d.out)
 	signedIn("POST /auth/passkeys/begin", d.beginEnrolment)
 	signedIn("POST /auth/passkeys/finish", d.enrol)
@@ -144,6 +151,10 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
+	if at == ReturnPath {
+		d.travel.comeBack(w, r)
+		return
+	}
 	if err := d.sameSite(r); err != nil {
 		problem(w, err)
 		return

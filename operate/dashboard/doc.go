@@ -10,6 +10,9 @@
 //	POST   /auth/password         {name, password}: Answer
 //	POST   /auth/code             {code}, after an Answer that needs one: Answer
 //	POST   /auth/link             {token}, of a link that works once: Answer
+//	POST   /auth/oidc/begin       {address}: where the provider is at which one signs in
+//	GET    /auth/oidc/return      to where the provider sends the browser back: leads to a page
+//	POST   /auth/oidc/finish      then: Answer
 //	POST   /auth/passkey/begin    {publicKey}: for navigator.credentials.get
 //	POST   /auth/passkey/finish   {credential}: what that returned, by its toJSON: Answer
 //	POST   /auth/passkeys/begin   {publicKey}: for navigator.credentials.create, of who is signed in

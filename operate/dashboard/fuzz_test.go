@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func FuzzCookie(f *testing.F) {
 	f.Add("__Host-culvert=" + newToken().String())
 	f.Add(`__Host-culvert="a"; __Host-culvert-step=;;=`)
 	s := newSessions(nil)
-	c := cookies{"__Host-culvert", "__Host-culvert-step", true}
+	c := cookiesOf(&url.URL{Scheme: "https", Host: "vpn.example.org"})
 	f.Fuzz(func(t *testing.T, text string) {
 		r := httptest.NewRequest(http.MethodGet, site, nil)
 		r.Header.Set("Cookie", text)

@@ -60,6 +60,17 @@ func (k keyring) of(ctx context.Context, who person) ([]*passkeys.Passkey, error
 	return passkeys.Of(ctx, k.store, who.user, who.created)
 }
 
+// hasSecond reports whether somebody has more than a password.
+func (k keyring) hasSecond(ctx context.Context, who person) bool {
+	if who.user != "" {
+		if u := k.people.User(who.user); u != nil && u.TOTP != nil && u.TOTP.Confirmed {
+			return true
+		}
+	}
+	own, err := k.of(ctx, who)
+	return err == nil && len(own) > 0
+}
+
 // add keeps a passkey, if there are not too many. None of users who are gone stays.
 func (k keyring) add(ctx context.Context, p *passkeys.Passkey) error {
 	all, err := k.store.List(ctx, passkeys.Prefix)

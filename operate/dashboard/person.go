@@ -24,6 +24,7 @@ const (
 	byPassword = "password"
 	byPasskey  = "passkey"
 	byLink     = "link"
+	byProvider = "oidc"
 )
 
 // personOf is a user who signs in.

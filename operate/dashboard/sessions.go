@@ -51,22 +51,34 @@ func (t token) hash() hashed { return sha256.Sum256(t[:]) }
 // cookies are the names of a dashboard's, and how they are set.
 type cookies struct {
 	name, stepName string
-	secure         bool
+	// awayName is that of the cookie by which a browser is known that comes back from a
+	// provider: from another site, so that it is sent with what others have the browser open.
+	awayName string
+	secure   bool
 }
 
 // cookiesOf returns those of a dashboard at a URL. Without https, which only a dashboard on
 // loopback is, each port has its own names: browsers send cookies to all ports of a host.
 func cookiesOf(at *url.URL) cookies {
 	if at.Scheme == "https" {
-		return cookies{"__Host-culvert", "__Host-culvert-step", true}
+		return cookies{"__Host-culvert", "__Host-culvert-step", "__Host-culvert-away", true}
 	}
 	_, port, _ := net.SplitHostPort(at.Host)
-	return cookies{"culvert-" + port, "culvert-step-" + port, false}
+	return cookies{"culvert-" + port, "culvert-step-" + port, "culvert-away-" + port, false}
 }
 
 func (c cookies) set(w http.ResponseWriter, name, value string) {
-	k := &http.Cookie{Name: name, Value: value, Path: "/", Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteStrictMode}
-	if value == "" {
+	c.send(w, &http.Cookie{Name: name, Value: value, SameSite: http.SameSiteStrictMode})
+}
+
+// setAway is set, of the cookie for who comes back from a provider.
+func (c cookies) setAway(w http.ResponseWriter, value string) {
+	c.send(w, &http.Cookie{Name: c.awayName, Value: value, SameSite: http.SameSiteLaxMode, MaxAge: int(stepTime.Seconds())})
+}
+
+func (c cookies) send(w http.ResponseWriter, k *http.Cookie) {
+	k.Path, k.Secure, k.HttpOnly = "/", c.secure, true
+	if k.Value == "" {
 		k.MaxAge = -1
 	}
 	http.SetCookie(w, k)
@@ -77,6 +89,9 @@ func (c cookies) session(r *http.Request) *token { return tokenIn(r, c.name) }
 
 // step is session, of a sign-in that is under way.
 func (c cookies) step(r *http.Request) *token { return tokenIn(r, c.stepName) }
+
+// away is session, of who comes back from a provider.
+func (c cookies) away(r *http.Request) *token { return tokenIn(r, c.awayName) }
 
 func tokenIn(r *http.Request, name string) *token {
 	k, err := r.Cookie(name)

@@ -19,12 +19,14 @@ type State struct {
 	Name     string    `json:"name,omitempty"`
 	User     string    `json:"user,omitempty"` // of the server's store; "": none
 	Scope    api.Scope `json:"scope,omitempty"`
-	By       string    `json:"by,omitempty"`   // password, passkey or link
+	By       string    `json:"by,omitempty"`   // password, passkey, oidc or link
 	Until    time.Time `json:"until,omitzero"` // when they are signed out in any case
 	// IdleSeconds is how long without a request until they are signed out.
 	IdleSeconds float64 `json:"idle_seconds,omitempty"`
-	// Ways are those by which one can sign in besides a link: password, passkey.
+	// Ways are those by which one can sign in besides a link: password, passkey, oidc.
 	Ways []string `json:"ways"`
+	// Provider is where one signs in by oidc, as people know it; "": nowhere.
+	Provider string `json:"provider,omitempty"`
 	// Closed is why no password signs in, and Mend what changes that, where people are known
 	// and none is let in; "": passwords do, or nobody is known.
 	Closed string `json:"closed,omitempty"`
@@ -32,7 +34,7 @@ type State struct {
 	// CanEnrol: who is signed in can enrol passkeys.
 	CanEnrol bool `json:"can_enrol"`
 	// OfferSecond: who is signed in may administer, and has neither a passkey nor an app
-	// for codes.
+	// for codes, nor came by a provider, which sees to that.
 	OfferSecond bool `json:"offer_second"`
 }
 
@@ -42,6 +44,8 @@ type Answer struct {
 	Needs string `json:"needs,omitempty"` // code, which /auth/code takes; "": nothing
 	Text  string `json:"text,omitempty"`  // the question
 	Echo  bool   `json:"echo,omitempty"`  // what is typed may be shown
+	// Password: what is asked for is the password that the server keeps, and not a code.
+	Password bool `json:"password,omitempty"`
 	// Enrol is what an authenticator app is to be given first; nil: nothing.
 	Enrol *Enrol `json:"enrol,omitempty"`
 }
@@ -66,24 +70,16 @@ func (d *Dashboard) stateOf(ctx context.Context, s *stay) State {
 	if d.passkeys != nil {
 		st.Ways = append(st.Ways, byPasskey)
 	}
+	if p := d.travel.provider(); p != nil {
+		st.Ways, st.Provider = append(st.Ways, byProvider), p.Host()
+	}
 	if s == nil {
 		return st
 	}
 	st.SignedIn, st.Name, st.User, st.Scope, st.By = true, s.who.name, s.who.user, s.scope, s.who.by
 	st.Until, st.IdleSeconds, st.CanEnrol = s.until.UTC(), idleTime.Seconds(), d.passkeys != nil
-	st.OfferSecond = st.CanEnrol && s.scope == api.Administer && !d.hasSecond(ctx, s.who)
+	st.OfferSecond = st.CanEnrol && s.scope == api.Administer && s.who.by != byProvider && !d.keys.hasSecond(ctx, s.who)
 	return st
-}
-
-// hasSecond reports whether somebody has more than a password.
-func (d *Dashboard) hasSecond(ctx context.Context, who person) bool {
-	if who.user != "" {
-		if u := d.o.People.User(who.user); u != nil && u.TOTP != nil && u.TOTP.Confirmed {
-			return true
-		}
-	}
-	own, err := d.keys.of(ctx, who)
-	return err == nil && len(own) > 0
 }
 
 // The longest that is read of what is shown to sign in.
@@ -105,9 +101,9 @@ func (d *Dashboard) byPassword(e *exchange) (any, error) {
 		return nil, wrongSignIn.Error("nobody signs in here by a password", "use the link that the command printed")
 	}
 	if in.Name == "" || in.Password == "" || len(in.Name) > maxName || len(in.Password) > maxPassword {
-		return nil, d.refused(e, in.Name, "wrong user name or password", "")
+		return nil, d.refused(e, in.Name, "wrong user name or password", "", "")
 	}
-	return d.proceed(e, d.o.People.Checker.Visit(in.Name, in.Password, e.remote), in.Name, "")
+	return d.proceed(e, &waiting{visit: d.o.People.Checker.Visit(in.Name, in.Password, e.remote), name: in.Name, by: byPassword}, "")
 }
 
 // byCode answers POST /auth/code.
@@ -123,29 +119,31 @@ func (d *Dashboard) byCode(e *exchange) (any, error) {
 		return nil, startAgain.Error("no sign-in waits for a code", "give your user name and password again")
 	}
 	if len(in.Code) > maxPassword {
-		return nil, d.refused(e, w.name, "wrong code", "")
+		return nil, d.refused(e, w.name, "wrong code", "", "")
 	}
-	return d.proceed(e, w.visit, w.name, in.Code)
+	return d.proceed(e, w, in.Code)
 }
 
-// proceed goes on with a sign-in by password.
-func (d *Dashboard) proceed(e *exchange, v *signin.Visit, name, answer string) (any, error) {
-	switch s := v.Go(e.r.Context(), answer); {
+// proceed goes on with a sign-in by password, or after the provider.
+func (d *Dashboard) proceed(e *exchange, w *waiting, answer string) (any, error) {
+	switch s := w.visit.Go(e.r.Context(), answer); {
 	case s.Err != nil:
-		d.o.Log.Warn("somebody could not sign in to the dashboard", "user", printable.Name(name), "error", s.Err)
+		d.o.Log.Warn("somebody could not sign in to the dashboard", "user", printable.Name(w.name), "error", s.Err)
 		return nil, api.Failed.Error(s.Told, "")
 	case s.Ask != nil:
-		enrol, err := enrolOf(name, s.Ask.Secret)
+		enrol, err := enrolOf(w.name, s.Ask.Secret)
 		if err != nil {
 			return nil, err
 		}
-		t := d.waiting.put(&waiting{visit: v, name: name, from: session.Source(e.remote.Addr())}, d.o.Now())
+		t := d.waiting.put(&waiting{visit: w.visit, name: w.name, by: w.by, from: session.Source(e.remote.Addr())}, d.o.Now())
 		d.cookies.set(e.w, d.cookies.stepName, t.String())
-		return Answer{State: d.stateOf(e.r.Context(), nil), Needs: "code", Text: s.Ask.Text, Echo: s.Ask.Echo, Enrol: enrol}, nil
+		return Answer{State: d.stateOf(e.r.Context(), nil), Needs: "code", Text: s.Ask.Text, Echo: s.Ask.Echo, Password: s.Ask.Password, Enrol: enrol}, nil
 	case s.User != nil:
-		return d.enter(e, personOf(s.User, byPassword), "by "+s.Shown.String())
+		return d.enter(e, personOf(s.User, w.by), "by "+s.Shown.String())
+	case w.by == byProvider && answer == "":
+		return nil, d.refused(e, w.name, s.Told, s.Because, notYours)
 	default:
-		return nil, d.refused(e, name, s.Told, s.Because)
+		return nil, d.refused(e, w.name, s.Told, s.Because, "")
 	}
 }
 
@@ -175,13 +173,14 @@ func (d *Dashboard) enter(e *exchange, who person, how string) (any, error) {
 }
 
 // refused says that what was shown is not good: told to who asks, because besides to this side.
-func (d *Dashboard) refused(e *exchange, name, told, because string) error {
+// mend is what to do about it; "": what is usual.
+func (d *Dashboard) refused(e *exchange, name, told, because, mend string) error {
 	if because == "" {
 		because = told
 	}
 	d.o.Log.Info("somebody is not signed in to the dashboard", "user", printable.Name(name), "from", e.remote, "because", printable.Line(because))
 	d.note(e, audit.Entry{What: audit.Refused, Login: true, User: printable.Name(name), Reason: "dashboard: " + printable.Line(because)})
-	return wrongSignIn.Error(told, "")
+	return wrongSignIn.Error(told, mend)
 }
 
 // out answers POST /auth/out.

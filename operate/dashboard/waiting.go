@@ -17,11 +17,14 @@ const (
 	mostOfNetwork = 16
 )
 
-// waiting is a sign-in under way: of a password, or by a passkey.
+// waiting is a sign-in under way: of a password or whom a provider named, by a passkey, or at
+// the provider.
 type waiting struct {
 	visit   *signin.Visit
-	name    string // that was given with the password
+	name    string // that was given with the password, or by the provider
+	by      string // one of the ways, of visit
 	passkey *webauthn.SessionData
+	trip    *trip
 	from    netip.Prefix
 	until   time.Time
 }
@@ -70,6 +73,11 @@ func (r *waitingRoom) put(w *waiting, now time.Time) token {
 
 // take returns the sign-in of a token, once; nil: there is none.
 func (r *waitingRoom) take(t *token, now time.Time) *waiting {
+	return r.takeIf(t, now, func(*waiting) bool { return true })
+}
+
+// takeIf is take, of a sign-in that is as it should be; another one stays.
+func (r *waitingRoom) takeIf(t *token, now time.Time, should func(*waiting) bool) *waiting {
 	if t == nil {
 		return nil
 	}
@@ -77,8 +85,11 @@ func (r *waitingRoom) take(t *token, now time.Time) *waiting {
 	defer r.mu.Unlock()
 	key := t.hash()
 	w := r.all[key]
+	if w == nil || now.Before(w.until) && !should(w) {
+		return nil
+	}
 	delete(r.all, key)
-	if w == nil || !now.Before(w.until) {
+	if !now.Before(w.until) {
 		return nil
 	}
 	return w

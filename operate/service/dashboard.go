@@ -84,7 +84,7 @@ func openBoard(c *config.Config, r roles, know acquainted, note func(audit.Entry
 	}
 	made, err := dashboard.New(dashboard.Options{
 		API: r.local.api.Handler(), Pages: pages.FS(), URL: at, Names: namesOfBoard(d), Store: kept, Note: note, Log: r.log,
-		People: &dashboard.People{Directory: know.Directory, Checker: know.SignIn(), Admit: admitted(d)},
+		People: &dashboard.People{Directory: know.Directory, Checker: know.SignIn(), Admit: admitted(d), Provider: know.browser},
 	})
 	if err != nil {
 		return nil, err
@@ -98,6 +98,9 @@ func openBoard(c *config.Config, r roles, know acquainted, note func(audit.Entry
 		}
 	}
 	s, err := openSite(o, made.Run)
+	if err == nil && know.browser != nil {
+		r.log.Info("people sign in to the dashboard at the provider of OpenID Connect, too, once this redirect URI is registered there", "uri", dashboard.ReturnURL(at))
+	}
 	if err == nil {
 		know.Directory.OnChange(func(*users.View) { made.Review() })
 	}

@@ -156,23 +156,31 @@ func (b *Browser) Open(address string) {
 // Eval evaluates JavaScript, waits if it is a promise, and returns its value.
 func Eval[T any](b *Browser, expression string) T {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, Patience)
-	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	v, err := eval[T](b, expression)
 	if err != nil {
 		b.t.Fatalf("%.200s: %v", expression, err)
 	}
 	return v
 }
 
-// Wait waits until a condition holds.
+func eval[T any](b *Browser, expression string) (T, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, Patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+}
+
+// Wait waits until a condition holds. While the browser goes from one page to another it has none.
 func (b *Browser) Wait(condition string) {
 	b.t.Helper()
 	deadline := time.Now().Add(Patience)
-	for !Eval[bool](b, "Boolean("+condition+")") {
+	for {
+		holds, err := eval[bool](b, "Boolean("+condition+")")
+		if err == nil && holds {
+			return
+		}
 		if time.Now().After(deadline) {
 			b.Picture("waiting")
-			b.t.Fatalf("waited in vain for %s; the page says:\n%s", condition, Eval[string](b, "document.body.innerText"))
+			b.t.Fatalf("waited in vain for %s (%v); the page says:\n%s", condition, err, Eval[string](b, "document.body.innerText"))
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -181,7 +189,7 @@ func (b *Browser) Wait(condition string) {
 // WaitText waits until the page, or its open dialog, has a text.
 func (b *Browser) WaitText(text string) {
 	b.t.Helper()
-	b.Wait("(document.querySelector('dialog[open]') || document.body).innerText.includes(" + asJSON(text) + ")")
+	b.Wait("(document.querySelector('dialog[open]') || document.body)?.innerText.includes(" + asJSON(text) + ")")
 }
 
 // WaitNoText waits until the page has a text no more.

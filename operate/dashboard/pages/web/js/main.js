@@ -181,4 +181,5 @@ await load();
 say(document.getElementById('skip'), t('skip'));
 header();
 await signin.byLink();
+await signin.backFromProvider();
 enter();

@@ -1,13 +1,16 @@
-// Sign-in: a password, a code where one is required, a passkey, or a link that works once.
+// Sign-in: a password, a code where one is required, a passkey, a provider of OpenID Connect, or
+// a link that works once.
 
-import { h, fill, said } from '../dom.js';
+import { h, fill, said, visible } from '../dom.js';
 import { t } from '../text.js';
 import { ask, get, problem } from '../api.js';
 import { form, field } from '../dialog.js';
 import { challenge, assertion, able } from '../passkey.js';
 
-// The fault of a link that did not work, which the page says.
-let linkFault = null;
+// The fault of a link that did not work, or of coming back from the provider, which the page says;
+// and the question that is asked of who came back.
+let arrivalFault = null;
+let question = null;
 
 // byLink signs in by the token in the address, if there is one, and takes it out of there.
 export async function byLink() {
@@ -17,7 +20,19 @@ export async function byLink() {
   try {
     await ask('POST', '/auth/link', { token: decodeURIComponent(found[1]) });
   } catch (fault) {
-    linkFault = fault;
+    arrivalFault = fault;
+  }
+}
+
+// backFromProvider signs in by what the provider has said, if the browser comes from there.
+export async function backFromProvider() {
+  if (location.hash !== '#oidc') return;
+  history.replaceState(null, '', location.pathname + '#/now');
+  try {
+    const answer = await ask('POST', '/auth/oidc/finish');
+    if (answer?.needs) question = answer;
+  } catch (fault) {
+    arrivalFault = fault;
   }
 }
 
@@ -26,9 +41,9 @@ function done() {
 }
 
 export async function show(content, { signal }) {
-  const { ways = [], closed, mend } = await get('/auth/state', signal);
-  if (linkFault) content.append(problem(linkFault));
-  linkFault = null;
+  const { ways = [], provider, closed, mend } = await get('/auth/state', signal);
+  if (arrivalFault) content.append(problem(arrivalFault));
+  arrivalFault = null;
   if (closed) content.append(problem({ message: closed, mend }));
   if (ways.length === 0) {
     content.append(h('p', {}, t('signin.bylink')));
@@ -36,32 +51,40 @@ export async function show(content, { signal }) {
   }
   const box = h('div', { class: 'card' });
   content.append(box);
-  passwordStep(box, ways);
+  const can = { ways, provider };
+  const asked = question;
+  question = null;
+  if (asked) next(box, can, asked);
+  else passwordStep(box, can);
 }
 
-function passwordStep(box, ways) {
+function passwordStep(box, can) {
   const name = field('signin.name', { name: 'name', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true });
   const password = field('signin.password', { name: 'password', type: 'password', autocomplete: 'current-password', required: true });
   const made = form(t('signin.do'), async () => {
-    next(box, ways, await ask('POST', '/auth/password', { name: name.input.value, password: password.input.value }));
+    next(box, can, await ask('POST', '/auth/password', { name: name.input.value, password: password.input.value }));
   }, name, password);
   const faults = h('div', {});
   const passkey = h('button', { type: 'button', class: 'plain', on: { click: () => withPasskey(faults) } }, t('signin.passkey'));
-  fill(box, ways.includes('password') ? made : null, ways.includes('passkey') && able() ? h('div', { class: 'or' }, passkey, faults) : null);
+  const away = h('button', { type: 'button', class: 'plain', on: { click: () => toProvider(away, faults) } }, t('signin.provider', { provider: visible(can.provider || '') }));
+  const others = [can.ways.includes('oidc') ? away : null, can.ways.includes('passkey') && able() ? passkey : null].filter(Boolean);
+  fill(box, can.ways.includes('password') ? made : null, others.length ? h('div', { class: 'or' }, h('div', { class: 'actions start' }, others), faults) : null);
   box.querySelector('input, button')?.focus();
 }
 
 // next is the pages, or another question.
-function next(box, ways, answer) {
-  if (answer?.needs === 'code') codeStep(box, ways, answer);
+function next(box, can, answer) {
+  if (answer?.needs === 'code') codeStep(box, can, answer);
   else done();
 }
 
-function codeStep(box, ways, { text, echo, enrol }) {
-  const code = field('signin.code', { name: 'code', type: echo ? 'text' : 'password', autocomplete: 'one-time-code', autocapitalize: 'none', spellcheck: 'false', required: true, hint: t('signin.code.hint') });
+function codeStep(box, can, { text, echo, password, enrol }) {
+  const code = password
+    ? field('signin.password', { name: 'password', type: 'password', autocomplete: 'current-password', required: true })
+    : field('signin.code', { name: 'code', type: echo ? 'text' : 'password', autocomplete: 'one-time-code', autocapitalize: 'none', spellcheck: 'false', required: true, hint: t('signin.code.hint') });
   fill(box, text ? h('p', {}, said(text, 500)) : null, enrol ? enrolment(enrol) : null, form(t('signin.do'), async () => {
-    next(box, ways, await ask('POST', '/auth/code', { code: code.input.value.trim() }));
-  }, code), h('button', { type: 'button', class: 'plain', on: { click: () => passwordStep(box, ways) } }, t('signin.over')));
+    next(box, can, await ask('POST', '/auth/code', { code: password ? code.input.value : code.input.value.trim() }));
+  }, code), h('button', { type: 'button', class: 'plain', on: { click: () => passwordStep(box, can) } }, t('signin.over')));
   code.input.focus();
 }
 
@@ -69,6 +92,21 @@ function codeStep(box, ways, { text, echo, enrol }) {
 function enrolment({ secret, uri }) {
   return h('div', {}, h('p', {}, t('signin.enrol')), h('p', { class: 'code' }, secret),
     uri.startsWith('otpauth:') ? h('p', {}, h('a', { href: uri }, t('signin.enrol.open'))) : null);
+}
+
+// toProvider leaves the page for the provider, which sends the browser back.
+async function toProvider(button, faults) {
+  fill(faults);
+  button.disabled = true;
+  try {
+    const { address } = await ask('POST', '/auth/oidc/begin');
+    if (!/^https?:$/.test(new URL(address).protocol)) throw new Error(t('fault'));
+    location.assign(address);
+  } catch (fault) {
+    fill(faults, problem(fault));
+  } finally {
+    button.disabled = false; // also for who comes back to this page as it was
+  }
 }
 
 async function withPasskey(faults) {
