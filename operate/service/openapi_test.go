@@ -30,6 +30,8 @@ import (
 	"culvert/operate/manage/api"
 	"culvert/operate/manage/recent"
 	"culvert/operate/people"
+	"culvert/store"
+	"culvert/store/bolt"
 	"culvert/store/memory"
 )
 
@@ -40,6 +42,9 @@ type contract struct {
 	api    *api.API
 	back   *backendtest.Fake
 	ring   *logs.Ring
+	store  store.Store
+	book   *bolt.Store    // of the history; nil: there is none
+	config *config.Config // that it goes by
 	schema *jsonschema.Compiler
 	doc    struct {
 		Paths map[string]map[string]struct {
@@ -57,10 +62,17 @@ type contract struct {
 // contractOf is the API of a process of a role, of all groups that it can have.
 func contractOf(t *testing.T, role string) *contract {
 	t.Helper()
+	return contractBy(t, role, func(b *backendtest.Fake, _ *config.Config) backend.Backend { return b })
+}
+
+// contractBy is contractOf with a back end that has more than a fake.
+func contractBy(t *testing.T, role string, more func(*backendtest.Fake, *config.Config) backend.Backend) *contract {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	r := roles{log: log, Options: Options{Dir: t.TempDir()}, people: &people.Host{Store: memory.New()}, local: newLocal("", "", nil, log)}
 	c, b, ring := &config.Config{}, backendtest.New(), new(logs.Ring)
 	b.State = backend.Status{Role: role, Adapter: "tun0", Since: time.Now().UTC(), Drops: map[string]uint64{"replayed": 2}, Peers: []backend.Peer{{Number: 7, Name: "anna", Remote: "192.0.2.7:1194"}}}
+	k := &contract{api: r.local.api, back: b, ring: ring, store: r.people.Store, config: c, schema: jsonschema.NewCompiler()}
 	logs.AddOperations(r.local.api, logs.Control{Latest: ring, Levels: new(logs.Levels), Verb: func() int { return 3 }})
 	if role == "server" {
 		c.Mode = config.ModeServer
@@ -70,12 +82,12 @@ func contractOf(t *testing.T, role string) *contract {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { s.Close() })
+		k.book = s
 		history.AddOperations(r.local.api, history.NewBook(s), func() history.Stats { return history.Stats{} })
 	}
 	kept := recent.Keep(b)
 	t.Cleanup(kept.Close)
-	manage.Add(r.local.api, b, kept)
-	k := &contract{api: r.local.api, back: b, ring: ring, schema: jsonschema.NewCompiler()}
+	manage.Add(r.local.api, more(b, c), kept)
 	var err error
 	if k.text, err = k.api.Document(); err != nil {
 		t.Fatal(err)
@@ -123,40 +135,46 @@ func (k *contract) ask(t *testing.T, what, method, path, query, body, media stri
 		}
 		return "alice"
 	})
+	return k.askAt(t, what, method, path, at+query, body, media, scope).Code
+}
+
+// askAt is ask at an address of the path.
+func (k *contract) askAt(t *testing.T, what, method, path, at, body, media string, scope api.Scope) *httptest.ResponseRecorder {
+	t.Helper()
 	ctx, end := context.WithCancel(t.Context())
 	op := k.doc.Paths[path][strings.ToLower(method)]
-	if _, stream := op.Responses["200"].Content["application/json"]; !stream {
-		end() // a stream ends at once; what is no stream and answers with nothing does not mind
+	if ok := op.Responses["200"].Content; len(ok) > 0 && ok["application/json"] == nil {
+		end() // a stream, which ends at once
 	}
 	defer end()
 	if scope != "" {
 		ctx = api.As(ctx, api.Caller{Name: "test", Scope: scope, Via: "socket"})
 	}
-	r := httptest.NewRequestWithContext(ctx, method, at+query, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(ctx, method, at, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", media)
 	}
 	w := httptest.NewRecorder()
 	k.api.Handler().ServeHTTP(w, r)
-	said := fmt.Sprintf("%s %s%s (%s): %d %.300s", method, at, query, what, w.Code, w.Body)
+	said := fmt.Sprintf("%s %s (%s): %d %.300s", method, at, what, w.Code, w.Body)
 	declared, known := op.Responses[fmt.Sprint(w.Code)]
 	if !known {
 		t.Errorf("%s: the document has no such answer", said)
-		return w.Code
+		return w
 	}
 	if w.Code == http.StatusNoContent {
 		if w.Body.Len() > 0 {
 			t.Errorf("%s: expected nothing", said)
 		}
-		return w.Code
+		return w
 	}
 	got, _, _ := mime.ParseMediaType(w.Header().Get("Content-Type"))
 	if _, known := declared.Content[got]; !known {
 		t.Errorf("%s: of the type %q, which the document does not have", said, got)
-		return w.Code
+		return w
 	}
 	if got != "application/json" && got != "application/problem+json" || path == api.DocumentPath {
-		return w.Code
+		return w
 	}
 	schema, err := k.schema.Compile(fmt.Sprintf("openapi.json#/paths/%s/%s/responses/%d/content/%s/schema", escaped(path), strings.ToLower(method), w.Code, escaped(got)))
 	if err != nil {
@@ -175,7 +193,7 @@ func (k *contract) ask(t *testing.T, what, method, path, query, body, media stri
 			t.Errorf("%s: expected one of the codes %q, a message and what to do: %v", said, declared.Codes, err)
 		}
 	}
-	return w.Code
+	return w
 }
 
 // TestDocument asks every operation of a server's and a client's document, by all kinds of

@@ -23,9 +23,9 @@ import (
 	"culvert/tunnel"
 )
 
-// stream asks for a stream while something happens, and returns its messages, each as the
-// document has it.
-func (k *contract) stream(t *testing.T, at string, happen func()) []any {
+// stream asks for a stream, behind the message with an id, while something happens, and returns
+// its messages, each as the document has it.
+func (k *contract) stream(t *testing.T, at, last string, happen func()) []any {
 	t.Helper()
 	ctx, end := context.WithCancel(api.As(t.Context(), api.Caller{Name: "test", Scope: api.Administer, Via: "socket"}))
 	defer end()
@@ -34,7 +34,9 @@ func (k *contract) stream(t *testing.T, at string, happen func()) []any {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		k.api.Handler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", at, nil))
+		r := httptest.NewRequestWithContext(ctx, "GET", at, nil)
+		r.Header.Set("Last-Event-ID", last)
+		k.api.Handler().ServeHTTP(w, r)
 	}()
 	synctest.Wait()
 	happen()
@@ -137,7 +139,7 @@ func eventful() backend.Event {
 func TestStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := contractOf(t, "server")
-		all := k.stream(t, "/v1/events", func() {
+		all := k.stream(t, "/v1/events", "", func() {
 			for _, e := range []backend.Event{{Kind: backend.Failed, Count: 1}, eventful(), {Kind: backend.Missed, Count: 3}} {
 				e.Time = time.Now().UTC()
 				k.back.Happen(e)
@@ -146,18 +148,19 @@ func TestStreams(t *testing.T) {
 		if got := messageNames(all); got != "event event missed" {
 			t.Errorf("events: %s", got)
 		}
-		if got := messageNames(k.stream(t, "/v1/events?after=0123456789abcdef-7", func() {})); got != "missed event event missed" {
+		if got := messageNames(k.stream(t, "/v1/events", "0123456789abcdef-7", func() {})); got != "missed event event missed" {
 			t.Errorf("events of a reader of a process before: %s", got)
 		}
-		all = k.stream(t, "/v1/logs", func() {
-			for n := range 4200 { // more than are kept
+		log := func(lines int) {
+			for n := range lines {
 				k.ring.Add(logs.Line{Time: time.Now(), Level: slog.LevelWarn, Subsystem: subsystem.Access, Message: fmt.Sprint("m", n), Attributes: []logs.Attribute{{Key: "client", Value: "an\u202ena"}, {Key: "port", Value: uint64(1194)}}})
 			}
-		})
-		if got := messageNames(all); !strings.Contains(got, "line line") || !strings.Contains(got, "missed") {
+		}
+		log(4200) // more than are kept
+		if got := messageNames(k.stream(t, "/v1/logs", k.ring.Epoch()+"-1", func() { log(1) })); !strings.HasPrefix(got, "missed line line") {
 			t.Errorf("logs: %.300s", got)
 		}
-		all = k.stream(t, "/v1/trace", func() { pass(&k.back.Road, packettest.Echo("10.8.0.6", "10.8.0.1", 84)) })
+		all = k.stream(t, "/v1/trace", "", func() { pass(&k.back.Road, packettest.Echo("10.8.0.6", "10.8.0.1", 84)) })
 		if len(all) != 3 || all[2].(map[string]any)["end"] == nil {
 			t.Errorf("trace: %v", all)
 		}

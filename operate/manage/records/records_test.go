@@ -260,23 +260,3 @@ func TestPolicy(t *testing.T) {
 		t.Errorf("%v", e)
 	}
 }
-
-// FuzzBodies: no body has an operation of the store panic.
-func FuzzBodies(f *testing.F) {
-	f.Add(`{"name":"a","limits":{"up":"5M"},"groups":["x"]}`)
-	f.Add(`{"add":["a"],"require":"certificate"}`)
-	f.Add(`{"questions":["can a reach b?"],"text":"x"}`)
-	s := memory.New()
-	a := api.New(api.Options{})
-	Add(a, Options{Store: s, Config: func() *config.Config { return new(config.Config) }, Asker: orders.NewAsker(memory.New()), Now: time.Now})
-	f.Fuzz(func(t *testing.T, body string) {
-		for _, c := range [][2]string{{"POST", "/v1/users"}, {"PATCH", "/v1/users/a"}, {"POST", "/v1/groups"}, {"PATCH", "/v1/groups/everyone"}, {"POST", "/v1/policy/check"}} {
-			w := httptest.NewRecorder()
-			ctx := api.As(t.Context(), api.Caller{Name: "a", Scope: api.Administer})
-			a.Handler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, c[0], c[1], strings.NewReader(body)))
-			if w.Code >= 500 {
-				t.Errorf("%v %q: %s", c, body, w.Body)
-			}
-		}
-	})
-}
