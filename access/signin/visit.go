@@ -33,6 +33,8 @@ type Step struct {
 	// Told is for them to read why they are refused, and Because is for this side's log;
 	// it may say more.
 	Told, Because string
+	// Taken: they are refused since a user has their name who is not known to be them.
+	Taken bool
 	// Err is why nobody could be asked; nil: somebody was.
 	Err error
 }
@@ -79,7 +81,7 @@ func (v *Visit) Go(ctx context.Context, answer string) Step {
 	}
 	if err != nil {
 		verdict := verdictOf(err)
-		return Step{Told: verdict.Reason, Because: causeOf(err), Err: verdict.Err}
+		return Step{Told: verdict.Reason, Because: causeOf(err), Taken: verdict.Reason == taken, Err: verdict.Err}
 	}
 	return Step{User: u, Shown: slices.Clone(v.l.done)}
 }

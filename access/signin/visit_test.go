@@ -150,7 +150,7 @@ func TestVisitFrom(t *testing.T) {
 			}
 			s = v.Go(ctx, c.answer)
 		}
-		if s.Told != c.told || s.Err != nil || s.Shown.String() != c.shown || (s.User != nil && s.User.Name != c.who.Name) || (s.User == nil) != (c.told != "") {
+		if s.Told != c.told || s.Taken != (c.told == taken) || s.Err != nil || s.Shown.String() != c.shown || (s.User != nil && s.User.Name != c.who.Name) || (s.User == nil) != (c.told != "") {
 			t.Errorf("%+v: %+v", c.who, s)
 		}
 	}

@@ -31,7 +31,7 @@ var (
 )
 
 // notYours is what may help whom a provider knows and the server does not take.
-const notYours = "ask who runs this server to make you a user who signs in at the provider (culvert user add NAME --source oidc; of one who is there already: culvert user set NAME --source oidc), or sign in another way"
+const notYours = "who runs this server says so by culvert user add NAME --source oidc, or of a user who is there and is this person by culvert user set NAME --source oidc; or sign in another way"
 
 // trip is somebody who is at the provider, or back from there.
 type trip struct {

@@ -140,8 +140,10 @@ func (d *Dashboard) proceed(e *exchange, w *waiting, answer string) (any, error)
 		return Answer{State: d.stateOf(e.r.Context(), nil), Needs: "code", Text: s.Ask.Text, Echo: s.Ask.Echo, Password: s.Ask.Password, Enrol: enrol}, nil
 	case s.User != nil:
 		return d.enter(e, personOf(s.User, w.by), "by "+s.Shown.String())
-	case w.by == byProvider && answer == "":
+	case s.Taken:
 		return nil, d.refused(e, w.name, s.Told, s.Because, notYours)
+	case w.by == byProvider && answer == "":
+		return nil, d.refused(e, w.name, s.Told, s.Because, "ask who runs this server, or sign in another way")
 	default:
 		return nil, d.refused(e, w.name, s.Told, s.Because, "")
 	}
