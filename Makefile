@@ -5,10 +5,9 @@ GO      ?= go
 export PATH := $(PATH):/usr/sbin:/sbin
 # How long to fuzz each target.
 FUZZTIME ?= 60s
-# The systems whose types are checked beside this one's, with a processor of 32 bits among them;
-# those built for, and those of them that `make test` builds, too: a build takes twenty times as
-# long as its types.
-SYSTEMS  := darwin/arm64,windows/amd64,freebsd/amd64,openbsd/amd64,linux/mipsle
+# The systems and processors whose types are checked beside this one's, those built for, and those
+# of them that `make test` builds, too: a build takes twenty times as long as its types.
+SYSTEMS  := darwin/arm64,windows/amd64,windows/arm64,freebsd/amd64,openbsd/amd64,linux/arm64,linux/mipsle
 CROSS    := windows/amd64 windows/arm64 darwin/arm64 freebsd/amd64 linux/arm64 linux/mipsle
 QUICK    := windows/amd64
 # The packages with tests against real programs, in network namespaces.

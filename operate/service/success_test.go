@@ -182,9 +182,9 @@ func TestCarriedOut(t *testing.T) {
 	} {
 		ask(w)
 	}
-	key := ask(wish{"GET /v1/users/{name}/passkeys", "alice", ""})
+	ask(wish{"GET /v1/users/{name}/passkeys", "alice", ""})
 	pass := server.enrol(t)
-	if key = ask(wish{"GET /v1/users/{name}/passkeys", "alice", ""}); !strings.Contains(key.Body.String(), pass) {
+	if key := ask(wish{"GET /v1/users/{name}/passkeys", "alice", ""}); !strings.Contains(key.Body.String(), pass) {
 		t.Errorf("passkeys: %s", key.Body)
 	}
 	ask(wish{"DELETE /v1/users/{name}/passkeys/{id}", "alice " + pass, ""})
