@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -23,19 +22,14 @@ import (
 	"culvert/access/pki"
 	"culvert/config"
 	"culvert/host/process"
-	"culvert/operate/logs"
 )
 
-// workAloud is work with a log of every level.
+// workAloud is work with a log of every level, in every form.
 func workAloud(t *testing.T, name, text string, o Options) *working {
 	t.Helper()
 	load := func() (*config.Config, error) { return config.ParseFile(name, []byte(text), os.ReadFile) }
 	w := &working{life: newLife(Self{}, load, o), t: t, events: make(chan process.Event), ended: make(chan error, 1)}
-	w.newLog = func(*config.Config, bool, Options) *log {
-		l := &log{levels: new(logs.Levels)}
-		l.Logger = slog.New(slog.NewTextHandler(&w.written, &slog.HandlerOptions{Level: slog.LevelDebug - 8}))
-		return l
-	}
+	w.newLog = func(*config.Config, bool, Options) *log { return aloud(&w.written) }
 	go func() { w.ended <- w.run(context.Background(), w.events) }()
 	return w
 }
