@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/net/netutil"
 
 	"culvert/config"
 	"culvert/internal/sockerr"
+	"culvert/operate/web"
 )
 
 // Path is where metrics are.
@@ -27,7 +27,8 @@ const (
 	writeTime    = 20 * time.Second
 	idleTime     = 2 * time.Minute
 	maxHeader    = 8 << 10
-	connections  = 32 // at a time
+	connections  = 64 // at a time
+	ofOne        = 16 // of them of one source
 	scrapes      = 4  // under way; more are told to come again
 	scrapeTime   = 10 * time.Second
 	farewellTime = time.Second
@@ -55,7 +56,7 @@ func (m *Metrics) Open(c config.Metrics) error {
 }
 
 func (m *Metrics) serve(l net.Listener) {
-	m.door = &door{listener: netutil.LimitListener(l, connections), http: &http.Server{
+	m.door = &door{listener: web.Bounded(l, connections, ofOne), http: &http.Server{
 		Handler: m.Handler(), ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelDebug),
 	}}

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rand"
 	"fmt"
@@ -352,6 +353,35 @@ func TestServed(t *testing.T) {
 	(*Metrics)(nil).Client(server.Moved{})
 	(*Metrics)(nil).Peer(event.Moved{})
 	(*Metrics)(nil).SignedIn("program", auth.Verdict{})
+}
+
+// TestOneSourceLeavesRoom: connections of one source that ask for nothing are bounded; what is
+// above is closed at once.
+func TestOneSourceLeavesRoom(t *testing.T) {
+	m := of(t, config.Metrics{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.serve(l)
+	defer m.Close()
+	for i := range ofOne + 1 {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if i == ofOne {
+			if _, err := c.Read(make([]byte, 1)); err == nil {
+				t.Error("one source has more connections than its own")
+			}
+			return
+		}
+		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", Path)
+		if answer, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || answer.StatusCode != http.StatusOK {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+	}
 }
 
 // ours are the names of all metrics of this package, histograms' series by their family.

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -42,72 +41,6 @@ func forwarded(r *http.Request) string {
 		return r.RemoteAddr
 	}
 	return netip.AddrPortFrom(from.Unmap().WithZone(""), 0).String()
-}
-
-// door is a listener that bounds how many connections there are, in all and of one source.
-// What is above is closed at once.
-type door struct {
-	net.Listener
-	mostOfOne int
-	mu        sync.Mutex
-	all       int
-	of        map[netip.Prefix]int
-}
-
-// newDoor bounds a listener. proxied: all come from one source.
-func newDoor(l net.Listener, proxied bool) *door {
-	d := &door{Listener: l, mostOfOne: mostOfOne, of: map[netip.Prefix]int{}}
-	if proxied {
-		d.mostOfOne = mostConns
-	}
-	return d
-}
-
-// Accept implements net.Listener.
-func (d *door) Accept() (net.Conn, error) {
-	for {
-		c, err := d.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		from := sourceOf(c.RemoteAddr().String())
-		if d.enter(from) {
-			return &guest{Conn: c, leave: sync.OnceFunc(func() { d.leave(from) })}, nil
-		}
-		c.Close()
-	}
-}
-
-func (d *door) enter(from netip.Prefix) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.all >= mostConns || d.of[from] >= d.mostOfOne {
-		return false
-	}
-	d.all++
-	d.of[from]++
-	return true
-}
-
-func (d *door) leave(from netip.Prefix) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.all--
-	if d.of[from]--; d.of[from] == 0 {
-		delete(d.of, from)
-	}
-}
-
-// guest is a connection that counts until it is closed.
-type guest struct {
-	net.Conn
-	leave func()
-}
-
-// Close implements net.Conn.
-func (g *guest) Close() error {
-	defer g.leave()
-	return g.Conn.Close()
 }
 
 // misses counts requests that led to nothing, of each source: whoever guesses is slowed

@@ -106,7 +106,11 @@ func mend(err error, directive string) string {
 
 func newServer(l net.Listener, at *url.URL, id *identity, o Options) *Server {
 	s := &Server{log: o.Log, url: at, identity: id, mux: http.NewServeMux(), misses: newMisses(), proxied: o.Proxied, what: cmp.Or(o.What, "web pages")}
-	s.listener = newDoor(l, o.Proxied)
+	ofOne := mostOfOne
+	if o.Proxied { // all come from one source
+		ofOne = mostConns
+	}
+	s.listener = Bounded(l, mostConns, ofOne)
 	if id != nil {
 		settings := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: id.show, NextProtos: []string{"http/1.1"}}
 		if o.Own != nil { // which has answers that go on: a browser opens few connections of HTTP/1.1
