@@ -52,7 +52,7 @@ type FindCertificates struct {
 type FindAudit struct {
 	After string    `query:"after" maxLength:"64" doc:"next of the page before"`
 	Limit int       `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"how many"`
-	What  string    `query:"what" enum:"let-in,refused,shut-out,left,fetched,changed" doc:"of this kind alone"`
+	What  string    `query:"what" enum:"let-in,refused,shut-out,left,fetched,changed,signed-in,signed-out" doc:"of this kind alone"`
 	Name  string    `query:"name" maxLength:"200" doc:"about this user or client, or by this one"`
 	Since time.Time `query:"since" doc:"none before"`
 }
