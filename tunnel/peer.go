@@ -8,6 +8,7 @@ import (
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/session"
+	"culvert/session/wire"
 )
 
 // maxMail bounds what waits for a peer's control goroutine. If a peer sends control
@@ -65,8 +66,8 @@ type Peer struct {
 	ended   bool
 }
 
-// PeerCounters count a peer's traffic: inner packets and their bytes, and the
-// bytes of the datagrams that carried them.
+// PeerCounters count a peer's traffic: inner packets and their bytes, and the bytes of the
+// data channel's datagrams, pings and the like included.
 type PeerCounters struct {
 	InPackets, InBytes, OutPackets, OutBytes atomic.Uint64
 	LinkIn, LinkOut                          atomic.Uint64
@@ -264,6 +265,9 @@ func (p *Peer) sendBy(l link.Link, b []byte) {
 	}
 	packet.Set(b)
 	packet.Path = p.Path()
+	if op, _ := wire.ParseHead(b[0]); op.IsData() {
+		p.Counters.LinkOut.Add(uint64(len(b)))
+	}
 	if err := tell(p.Observer, l, packet); err != nil && p.OnError != nil {
 		p.OnError(err)
 	}

@@ -1,6 +1,25 @@
 package tunnel
 
-import "testing"
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestPingsCount: what one end sends on the data channel is what the other one receives, pings
+// included.
+func TestPingsCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far, _ := roads(t)
+		near.peer.Do(func(time.Time) { near.peer.Session.Ping(false) })
+		time.Sleep(time.Second)
+		synctest.Wait()
+		out, in := near.peer.Counters.LinkOut.Load(), far.peer.Counters.LinkIn.Load()
+		if out == 0 || out != in {
+			t.Errorf("%d bytes were sent, and %d received", out, in)
+		}
+	})
+}
 
 // TestTraffic: each connection counts once, whether it is over or not.
 func TestTraffic(t *testing.T) {
