@@ -194,6 +194,18 @@ func TestJournal(t *testing.T) {
 	})
 }
 
+// TestFieldNames: what a key has besides letters and digits ends no field and begins none.
+func TestFieldNames(t *testing.T) {
+	for key, want := range map[string]string{
+		"retry-in": "CULVERT_RETRY_IN", "g.n": "CULVERT_G_N", "x=1\nPRIORITY": "CULVERT_X_1_PRIORITY", "\u202eü": "CULVERT___",
+		strings.Repeat("k", 100): "CULVERT_" + strings.Repeat("K", 56),
+	} {
+		if got := fieldName(key); got != want {
+			t.Errorf("%q: %s, want %s", key, got, want)
+		}
+	}
+}
+
 // TestStuckJournal: a journal that takes nothing holds nobody up, and is told how much it
 // missed.
 func TestStuckJournal(t *testing.T) {
