@@ -40,10 +40,7 @@ func cheap(ctx context.Context, o Options, cfg *config.Config) []inspection {
 	if o.Forward {
 		list = append(list, host.forwardingCheck(), host.natCheck())
 	}
-	if pages := (serverWeb{s}); len(pages.checks()) > 0 {
-		list = append(list, pages.certificateCheck())
-	}
-	return list
+	return append(list, besideCertificates(s)...)
 }
 
 // withCertificate is a configuration with the certificate as its file is now: a server

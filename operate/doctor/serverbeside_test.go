@@ -1,0 +1,127 @@
+package doctor
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"culvert/config"
+	"culvert/operate/setup"
+)
+
+// webFound is what the checks of web pages say, in a line each.
+func webFound(t *testing.T, dir string, w config.Web, now time.Time) string {
+	t.Helper()
+	return besideFound(t, dir, config.Config{Server: config.Server{Web: w}}, runner{}, now)
+}
+
+// besideFound is what the checks of all that a server serves beside the VPN say.
+func besideFound(t *testing.T, dir string, c config.Config, r runner, now time.Time) string {
+	t.Helper()
+	s := &server{Options: Options{Dir: dir, File: filepath.Join(dir, "server.conf"), Now: func() time.Time { return now }}, cfg: &c}
+	c.Mode = config.ModeServer
+	s.running = share(t.Context(), func(context.Context) (runner, error) { return r, nil })
+	var all []string
+	for _, r := range run(t.Context(), besideChecks(s), false, func(Result) {}) {
+		for _, f := range r.Findings {
+			all = append(all, r.Check+": "+f.Text+" ["+f.Evidence+"] "+f.Mend)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestServerWeb(t *testing.T) {
+	dir, now := filepath.Join(t.TempDir(), "vpn"), time.Now()
+	if _, err := setup.Init(setup.InitOptions{Dir: dir, Host: "vpn.example.org", Now: now, Rand: rand.Reader}); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	free := netip.MustParseAddrPort("127.0.0.1:1")
+	cert, key := setup.WebFiles(dir)
+	pages := config.Web{Listen: free, URL: "https://vpn.example.org:8443"}
+	if got := webFound(t, dir, config.Web{}, now); got != "" {
+		t.Error(got)
+	}
+	says := func(w config.Web, at time.Time, want ...string) {
+		t.Helper()
+		got := webFound(t, dir, w, at)
+		for _, text := range want {
+			if !strings.Contains(got, text) {
+				t.Errorf("want %q in\n%s", text, got)
+			}
+		}
+	}
+	says(pages, now, "there is no certificate for web pages yet")
+	if err := setup.PrepareWeb(dir, "vpn.example.org", now); err != nil {
+		t.Fatal(err)
+	}
+	says(pages, now, "do not trust")
+	named := pages
+	named.Cert, named.Key = cert, key
+	if got := webFound(t, dir, named, now); got != "" {
+		t.Error(got)
+	}
+	named.URL = "https://other.example.org"
+	says(named, now, "not for other.example.org, which web-url names")
+	named.URL = pages.URL
+	says(named, now.AddDate(2, 2, 20), "the certificate of web pages ends in")
+	says(named, now.AddDate(9, 0, 0), "the certificate of web pages ended")
+	named.Key = filepath.Join(dir, "server.key")
+	says(named, now, "cannot be used")
+	named.Key = filepath.Join(dir, "none")
+	says(named, now, "cannot be read")
+	if runtime.GOOS == "linux" {
+		named = pages
+		named.Listen = taken.Addr().(*net.TCPAddr).AddrPort()
+		says(named, now, "is another program's")
+	}
+}
+
+// TestServerBeside: the dashboard, the API and metrics are looked at as web pages are. A
+// certificate that several show is judged once, and for the name of each.
+func TestServerBeside(t *testing.T) {
+	dir, now := filepath.Join(t.TempDir(), "vpn"), time.Now()
+	if _, err := setup.Init(setup.InitOptions{Dir: dir, Host: "vpn.example.org", Now: now, Rand: rand.Reader}); err != nil {
+		t.Fatal(err)
+	}
+	if err := setup.PrepareWeb(dir, "vpn.example.org", now); err != nil {
+		t.Fatal(err)
+	}
+	at := func(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), port) }
+	cert, key := setup.WebFiles(dir)
+	c := config.Config{Server: config.Server{
+		Web:       config.Web{Listen: at(1), URL: "https://vpn.example.org:1", Cert: cert, Key: key},
+		Dashboard: config.Dashboard{Web: config.Web{Listen: at(2), URL: "https://board.example.org:2"}},
+		API:       config.Web{Listen: at(3)},
+	}, Metrics: config.Metrics{Listen: at(4)}}
+	got := besideFound(t, dir, c, runner{by: "culvert"}, now.AddDate(9, 0, 0))
+	for text, times := range map[string]int{
+		"web port: the server runs and does not serve web pages":                              1,
+		"dashboard port: the server runs and does not serve the dashboard":                    1,
+		"API port: the server runs and does not serve the API":                                1,
+		"metrics port: the server runs and does not serve metrics":                            1,
+		"the certificate of web pages ended":                                                  1,
+		"ended":                                                                               1,
+		"the certificate of the dashboard is not for board.example.org, which dashboard-url ": 1,
+		"is not for": 1,
+	} {
+		if n := strings.Count(got, text); n != times {
+			t.Errorf("%d times %q, want %d, in\n%s", n, text, times, got)
+		}
+	}
+	c.Server.Web.Cert, c.Server.Web.Key = "", ""
+	c.Server.Web.Listen = netip.AddrPort{}
+	if got := besideFound(t, dir, c, runner{}, now); !strings.Contains(got, "passkeys do not work") {
+		t.Error(got)
+	}
+}
