@@ -26,6 +26,7 @@ var readWithin = map[string]string{
 	"DNSServer.Priority":     "config sorts by it",
 	"PullFilter.Action":      "Config.FilterPushed and UpdatePushed go by it",
 	"PullFilter.Text":        "Config.FilterPushed and UpdatePushed go by it",
+	"Web.Key":                "Server.CertificateOf has it, and Listeners",
 	"Data.AllowStaticCrypto": "the warning of `secret` is longer without it",
 	"Routing.NoPull":         "ParsePushed leaves routes out by it",
 	"Process.ScriptSecurity": "programs that it forbids are refused",
