@@ -65,6 +65,11 @@ func (p *People) standing(who person, now time.Time) (api.Scope, error) {
 	return p.admitted(s.Groups)
 }
 
+// Scope is what a user may do who signs in now, or why nothing.
+func (p *People) Scope(u *users.User, now time.Time) (api.Scope, error) {
+	return p.standing(personOf(u, byPassword), now)
+}
+
 // User is who of the store has a name; nil: nobody. p may be nil.
 func (p *People) User(name string) *users.User {
 	if p == nil {

@@ -124,6 +124,20 @@ func ownersOf(ctx context.Context, inodes []string) map[string]holder {
 	return owners
 }
 
+// kin reports whether two processes are one, or parent and child.
+func kin(a, b int) bool { return a == b || parentOf(a) == b || parentOf(b) == a }
+
+// parentOf is the process that a process is the child of; 0: it is not known.
+func parentOf(pid int) (parent int) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "PPid:"); ok {
+			parent, _ = strconv.Atoi(strings.TrimSpace(rest))
+		}
+	}
+	return parent
+}
+
 func nameOf(pid int) string {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	return strings.TrimSpace(string(text))

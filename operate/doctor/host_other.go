@@ -18,6 +18,7 @@ func holders(context.Context, []port) (map[port][]holder, error) { return nil, e
 func setting(string) (string, error)            { return "", errElsewhere }
 func setSetting(string, string) (string, error) { return "", errElsewhere }
 func openFiles(int) (int, error)                { return 0, errElsewhere }
+func kin(int, int) bool                         { return true }
 func mayNetAdmin() bool                         { return true }
 func loadTUN(context.Context) error             { return errElsewhere }
 

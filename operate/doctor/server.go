@@ -65,7 +65,7 @@ func serverChecks(ctx context.Context, o Options, cfg *config.Config) []inspecti
 		host.deviceCheck(), host.capabilityCheck(), host.portCheck(), host.answerCheck(),
 		host.forwardingCheck(), host.natCheck(), host.policyCheck(), host.networkCheck(),
 		s.poolCheck(), host.filesCheck(), host.bufferCheck(), s.profilesCheck(), s.recordsCheck(),
-	}, besideChecks(s)...)
+	}, append(besideChecks(s), s.admissionChecks(ctx)...)...)
 }
 
 // holding is how long it may take to find out who has ports.

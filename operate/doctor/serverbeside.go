@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
+	"net/netip"
+	"strings"
 	"time"
 
 	"culvert/config"
@@ -96,20 +99,52 @@ func (b beside) judgePort(n *notes, r runner, where string, list []holder) {
 		lines += " and " + b.HostBy
 	}
 	for _, h := range list {
-		if h.name != "culvert" && (h.pid != 0 || r.by == "") {
+		if !r.has(h) {
 			n.problem(where+" is another program's, and the server cannot serve "+b.what()+" there", fmt.Sprintf("held by %v", h),
 				fmt.Sprintf("end that program; or write another port in %s of %s, and restart the server", lines, shell(b.File)))
 			return
 		}
 	}
+	own, known := isOwnAddress(b.Listen.Addr())
 	switch {
 	case len(list) > 0:
 		n.saw("%s: %v", where, list[0])
+	case known != "" && !own:
+		n.problem(fmt.Sprintf("%v (%s) is not an address of this host, and the server cannot serve %s there", b.Listen.Addr(), b.Directive, b.what()), "this host has "+known,
+			fmt.Sprintf("write one of this host's, or *, in %s of %s, and restart the server", b.Directive, shell(b.File)))
 	case r.by == "culvert":
 		n.problem("the server runs and does not serve "+b.what(), where+" is nobody's", "see the server's log for why; if "+b.Directive+" was written after its start, restart it")
 	default:
 		n.saw("%s is free", where)
 	}
+}
+
+// has reports whether a process that has a port is the one that runs, or of its kin: rights are
+// divided among several.
+func (r runner) has(h holder) bool {
+	if h.pid == 0 {
+		return r.by != ""
+	}
+	return h.name == "culvert" && r.by == "culvert" && (r.pid == 0 || kin(h.pid, r.pid))
+}
+
+// isOwnAddress reports whether this host has an address, or may listen at one that it does not
+// have. known are those that it has; "": that is not known.
+func isOwnAddress(a netip.Addr) (own bool, known string) {
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return false, ""
+	}
+	a = a.Unmap()
+	foreign, _ := setting(map[bool]string{true: "net/ipv4/ip_nonlocal_bind", false: "net/ipv6/ip_nonlocal_bind"}[a.Is4()])
+	own = a.IsUnspecified() || a.Is4() && a.IsLoopback() || foreign == "1"
+	var texts []string
+	for _, one := range list {
+		if p, err := netip.ParsePrefix(one.String()); err == nil {
+			texts, own = append(texts, p.Addr().String()), own || p.Addr() == a
+		}
+	}
+	return own, cmp.Or(strings.Join(texts, ", "), "none")
 }
 
 // certificateCheck looks at what browsers and programs are shown.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -97,7 +98,7 @@ func TestServerBeside(t *testing.T) {
 	if err := setup.PrepareWeb(dir, "vpn.example.org", now); err != nil {
 		t.Fatal(err)
 	}
-	at := func(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), port) }
+	at := func(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.IPv6Unspecified(), port) }
 	cert, key := setup.WebFiles(dir)
 	c := config.Config{Server: config.Server{
 		Web:       config.Web{Listen: at(1), URL: "https://vpn.example.org:1", Cert: cert, Key: key},
@@ -122,6 +123,38 @@ func TestServerBeside(t *testing.T) {
 	c.Server.Web.Cert, c.Server.Web.Key = "", ""
 	c.Server.Web.Listen = netip.AddrPort{}
 	if got := besideFound(t, dir, c, runner{}, now); !strings.Contains(got, "passkeys do not work") {
+		t.Error(got)
+	}
+}
+
+// TestAnotherOfUs: a port that another process of this program has is taken, and an address that
+// this host does not have is no place to listen at.
+func TestAnotherOfUs(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("processes and their sockets are looked at on Linux alone")
+	}
+	own := os.Getpid()
+	for _, c := range []struct {
+		r    runner
+		h    holder
+		want bool
+	}{
+		{runner{by: "culvert", pid: own}, holder{pid: own, name: "culvert"}, true},
+		{runner{by: "culvert", pid: own}, holder{pid: os.Getppid(), name: "culvert"}, true},
+		{runner{by: "culvert", pid: os.Getppid()}, holder{pid: own, name: "culvert"}, true},
+		{runner{by: "culvert", pid: own}, holder{pid: 1 << 30, name: "culvert"}, false},
+		{runner{by: "culvert"}, holder{pid: own, name: "culvert"}, true},
+		{runner{}, holder{pid: own, name: "culvert"}, false},
+		{runner{by: "culvert", pid: own}, holder{pid: own, name: "nginx"}, false},
+		{runner{by: "culvert"}, holder{}, true},
+		{runner{}, holder{}, false},
+	} {
+		if got := c.r.has(c.h); got != c.want {
+			t.Errorf("%+v has what %+v has: %v", c.r, c.h, got)
+		}
+	}
+	c := config.Config{Metrics: config.Metrics{Listen: netip.MustParseAddrPort("192.0.2.77:1")}}
+	if got := besideFound(t, t.TempDir(), c, runner{}, time.Now()); !strings.Contains(got, "192.0.2.77 (metrics-listen) is not an address of this host, and the server cannot serve metrics there [this host has ") {
 		t.Error(got)
 	}
 }
