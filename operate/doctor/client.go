@@ -30,21 +30,13 @@ type caller struct {
 	looks   []*shared[resolved] // of each remote that is looked at
 	pick    *pick
 	knocked *shared[[]knocking]
-	running *shared[tunnelRun]
+	running *shared[runner]
 	tried   *shared[*trial]
 	remains *remains
 }
 
-// tunnelRun is the profile's tunnel that runs already.
-type tunnelRun struct {
-	by     string // "culvert", "openvpn", or "" for none
-	name   string
-	status *backend.Status
-	may    string // why it may run though by is "": what would say so is hidden
-}
-
 // some reports whether a second connection could end the tunnel.
-func (r tunnelRun) some() bool { return r.by != "" || r.may != "" }
+func (r runner) some() bool { return r.by != "" || r.may != "" }
 
 // clientChecks are the checks of a profile, in the order in which they are shown.
 func clientChecks(ctx context.Context, o Options, cfg *config.Config) []inspection {
@@ -53,11 +45,15 @@ func clientChecks(ctx context.Context, o Options, cfg *config.Config) []inspecti
 
 func (c *caller) checks() []inspection {
 	on := callerTrial{c}
-	return []inspection{
+	list := []inspection{
 		c.processCheck(), c.remains.check(), c.certificateCheck(), c.permissionCheck(), c.resolveCheck(), c.reachCheck(),
 		c.armourCheck(), c.clockCheck(), on.tlsCheck(), on.loginCheck(), on.cipherCheck(),
 		on.addressCheck(), on.routeCheck(), on.dnsCheck(), on.ipv6Check(), on.mtuCheck(), on.speedCheck(), c.deviceCheck(),
 	}
+	for _, l := range endpointsOf(c.cfg, place{"client", c.File, "connect again", c.running.get}) {
+		list = append(list, l.portCheck())
+	}
+	return list
 }
 
 func newCaller(ctx context.Context, o Options, cfg *config.Config) *caller {
@@ -129,7 +125,7 @@ func harmless(c *config.Config) {
 
 // whoRuns finds the profile's tunnel if it runs: one of Culvert's that has one of the
 // profile's servers as its peer, or a process of Culvert or OpenVPN with this file.
-func (c *caller) whoRuns(ctx context.Context) (tunnelRun, error) {
+func (c *caller) whoRuns(ctx context.Context) (runner, error) {
 	ctx, cancel := context.WithTimeout(ctx, askingRuns)
 	defer cancel()
 	r := c.managed(ctx)
@@ -139,20 +135,20 @@ func (c *caller) whoRuns(ctx context.Context) (tunnelRun, error) {
 	list, others, err := tunnelProcesses(c.File)
 	switch {
 	case err == nil && len(list) > 0:
-		return tunnelRun{by: list[0].name, name: list[0].String()}, nil
+		return runner{by: list[0].name, pid: list[0].pid, name: list[0].String()}, nil
 	case r.may == "" || err != nil:
 		return r, nil
 	case len(others) == 0: // what is hidden is left from one that ended, or is a server's
-		return tunnelRun{}, nil
+		return runner{}, nil
 	}
-	return tunnelRun{may: fmt.Sprintf("%v runs, and this user may not see with which profile", others[0])}, nil
+	return runner{may: fmt.Sprintf("%v runs, and this user may not see with which profile", others[0])}, nil
 }
 
 // askingRuns is how long those who run may take to say who they are.
 const askingRuns = 3 * time.Second
 
 // managed finds the profile's tunnel among those of Culvert that can be asked.
-func (c *caller) managed(ctx context.Context) (r tunnelRun) {
+func (c *caller) managed(ctx context.Context) (r runner) {
 	names, err := manage.Names(c.StateDir)
 	if err != nil {
 		return c.hidden(err)
@@ -180,7 +176,7 @@ func (c *caller) managed(ctx context.Context) (r tunnelRun) {
 		}
 		for _, p := range status.Peers {
 			if servers[remoteOf(p.Remote)] {
-				return tunnelRun{by: "culvert", name: name, status: &status}
+				return runner{by: "culvert", name: name, status: &status}
 			}
 		}
 	}
@@ -188,7 +184,7 @@ func (c *caller) managed(ctx context.Context) (r tunnelRun) {
 }
 
 // hidden says that the tunnel may run, if an error is that this user may not see.
-func (c *caller) hidden(err error) (r tunnelRun) {
+func (c *caller) hidden(err error) (r runner) {
 	if errors.Is(err, fs.ErrPermission) {
 		r.may = "this user may not see which tunnels run (" + err.Error() + ")"
 	}

@@ -30,12 +30,13 @@ type port struct {
 	number int
 }
 
-// runner is who runs a server.
+// runner is who runs a server, or a profile's tunnel.
 type runner struct {
 	by     string          // "culvert", "openvpn", or "" for nobody
 	pid    int             // 0: not known
 	name   string          // by which `culvert status` knows it
 	status *backend.Status // nil: it is not Culvert, or does not answer
+	may    string          // why it may run though by is "": what would say so is hidden
 }
 
 // holder is a process that has a port.

@@ -4,12 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
-	"net/netip"
-	"strings"
 	"time"
 
-	"culvert/config"
 	"culvert/host/process"
 	"culvert/operate/setup"
 	"culvert/operate/web"
@@ -18,14 +14,9 @@ import (
 // beside is an address at which a server answers beside the VPN.
 type beside struct {
 	*server
-	config.Listener
+	endpoint
 	// again: another one shows the same certificate, and is looked at before.
 	again bool
-}
-
-// besides are the words for each directive: for its checks, and for what is served.
-var besides = map[string]struct{ short, what string }{
-	"web-listen": {"web", "web pages"}, "dashboard-listen": {"dashboard", "the dashboard"}, "api-listen": {"API", "the API"}, "metrics-listen": {"metrics", "metrics"},
 }
 
 // besidesOf are those that the configuration asks for.
@@ -34,10 +25,7 @@ func besidesOf(s *server) (all []beside) {
 		return nil
 	}
 	seen := map[string]bool{}
-	for _, l := range config.Listeners(s.cfg) {
-		if _, ok := besides[l.Directive]; !ok {
-			continue
-		}
+	for _, l := range endpointsOf(s.cfg, place{"server", s.File, "restart the server", s.running.get}) {
 		b := beside{s, l, false}
 		if l.HTTPS {
 			cert, _ := b.files()
@@ -69,82 +57,12 @@ func besideCertificates(s *server) (list []inspection) {
 	return list
 }
 
-func (b beside) what() string { return besides[b.Directive].what }
-
 // files are those of the certificate and its key.
 func (b beside) files() (cert, key string) {
 	if b.Cert != "" {
 		return b.Cert, b.Key
 	}
 	return setup.WebFiles(b.Dir)
-}
-
-// portCheck looks at who has the port.
-func (b beside) portCheck() inspection {
-	return inspection{name: besides[b.Directive].short + " port", about: "whether the port of " + b.Directive + " is the server's, or free for it", look: func(ctx context.Context, n *notes) {
-		r, _ := b.running.get(ctx)
-		l := config.Listen{Host: b.Listen.Addr().String(), Port: int(b.Listen.Port()), Proto: config.Proto{TCP: true}}
-		all, err := holders(ctx, []port{{true, l.Port}})
-		if err != nil {
-			n.unknown("%v", err)
-			return
-		}
-		b.judgePort(n, r, fmt.Sprintf("TCP port %d (%s)", l.Port, b.Directive), at(l, all[port{true, l.Port}]))
-	}}
-}
-
-func (b beside) judgePort(n *notes, r runner, where string, list []holder) {
-	lines := b.Directive
-	if b.HostBy != "" { // which names the port, too
-		lines += " and " + b.HostBy
-	}
-	for _, h := range list {
-		if !r.has(h) {
-			n.problem(where+" is another program's, and the server cannot serve "+b.what()+" there", fmt.Sprintf("held by %v", h),
-				fmt.Sprintf("end that program; or write another port in %s of %s, and restart the server", lines, shell(b.File)))
-			return
-		}
-	}
-	own, known := isOwnAddress(b.Listen.Addr())
-	switch {
-	case len(list) > 0:
-		n.saw("%s: %v", where, list[0])
-	case known != "" && !own:
-		n.problem(fmt.Sprintf("%v (%s) is not an address of this host, and the server cannot serve %s there", b.Listen.Addr(), b.Directive, b.what()), "this host has "+known,
-			fmt.Sprintf("write one of this host's, or *, in %s of %s, and restart the server", b.Directive, shell(b.File)))
-	case r.by == "culvert":
-		n.problem("the server runs and does not serve "+b.what(), where+" is nobody's", "see the server's log for why; if "+b.Directive+" was written after its start, restart it")
-	default:
-		n.saw("%s is free", where)
-	}
-}
-
-// has reports whether a process that has a port is the one that runs, or of its kin: rights are
-// divided among several.
-func (r runner) has(h holder) bool {
-	if h.pid == 0 {
-		return r.by != ""
-	}
-	return h.name == "culvert" && r.by == "culvert" && (r.pid == 0 || kin(h.pid, r.pid))
-}
-
-// isOwnAddress reports whether this host has an address, or may listen at one that it does not
-// have. known are those that it has; "": that is not known.
-func isOwnAddress(a netip.Addr) (own bool, known string) {
-	list, err := net.InterfaceAddrs()
-	if err != nil {
-		return false, ""
-	}
-	a = a.Unmap()
-	foreign, _ := setting(map[bool]string{true: "net/ipv4/ip_nonlocal_bind", false: "net/ipv6/ip_nonlocal_bind"}[a.Is4()])
-	own = a.IsUnspecified() || a.Is4() && a.IsLoopback() || foreign == "1"
-	var texts []string
-	for _, one := range list {
-		if p, err := netip.ParsePrefix(one.String()); err == nil {
-			texts, own = append(texts, p.Addr().String()), own || p.Addr() == a
-		}
-	}
-	return own, cmp.Or(strings.Join(texts, ", "), "none")
 }
 
 // certificateCheck looks at what browsers and programs are shown.

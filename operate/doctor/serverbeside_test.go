@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -153,8 +154,54 @@ func TestAnotherOfUs(t *testing.T) {
 			t.Errorf("%+v has what %+v has: %v", c.r, c.h, got)
 		}
 	}
-	c := config.Config{Metrics: config.Metrics{Listen: netip.MustParseAddrPort("192.0.2.77:1")}}
-	if got := besideFound(t, t.TempDir(), c, runner{}, time.Now()); !strings.Contains(got, "192.0.2.77 (metrics-listen) is not an address of this host, and the server cannot serve metrics there [this host has ") {
+	c := config.Config{Metrics: config.Metrics{Listen: netip.MustParseAddrPort("192.0.2.77:1")}, Management: config.Management{Address: "192.0.2.78", Port: "7505"}}
+	if got := besideFound(t, t.TempDir(), c, runner{}, time.Now()); !strings.Contains(got, "192.0.2.77 (metrics-listen) is not an address of this host, and the server cannot serve metrics there [this host has ") ||
+		!strings.Contains(got, "write one of this host's, or *, in metrics-listen") || !strings.Contains(got, "write one of this host's in management of") {
 		t.Error(got)
+	}
+}
+
+// TestClientBeside: a client's ports beside the VPN are looked at as a server's are.
+func TestClientBeside(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("processes and their sockets are looked at on Linux alone")
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	at := taken.Addr().(*net.TCPAddr).AddrPort()
+	own := runner{by: filepath.Base(os.Args[0]), pid: os.Getpid()}
+	if len(own.by) > 15 { // as the kernel cuts it
+		own.by = own.by[:15]
+	}
+	for _, c := range []struct {
+		listen netip.AddrPort
+		r      runner
+		want   string
+	}{
+		{at, runner{}, "problem: TCP port"}, {at, own, ""},
+		{at, runner{by: "culvert", pid: 1 << 30}, "is another program's, and the client cannot serve metrics there"},
+		{at, runner{may: "it may not be seen"}, "whether that is the client is hidden: it may not be seen"},
+		{netip.MustParseAddrPort("192.0.2.77:1"), runner{}, "write one of this host's, or *, in metrics-listen of office.ovpn, and connect again"},
+		{netip.MustParseAddrPort("127.0.0.1:1"), runner{}, ""},
+		{netip.MustParseAddrPort("127.0.0.1:1"), runner{by: "culvert"}, "the client runs and does not serve metrics"},
+	} {
+		p := place{"client", "office.ovpn", "connect again", func(context.Context) (runner, error) { return c.r, nil }}
+		var checks []inspection
+		for _, l := range endpointsOf(&config.Config{Metrics: config.Metrics{Listen: c.listen}}, p) {
+			checks = append(checks, l.portCheck())
+		}
+		got := ""
+		for _, r := range run(t.Context(), checks, false, func(Result) {}) {
+			got += r.Why
+			for _, f := range r.Findings {
+				got += fmt.Sprintf("%s: %s [%s] %s", f.Severity, f.Text, f.Evidence, f.Mend)
+			}
+		}
+		if !strings.Contains(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%v, by %+v: %q, expected %q", c.listen, c.r, got, c.want)
+		}
 	}
 }
