@@ -9,6 +9,11 @@ import (
 	"culvert/store"
 )
 
+// Group returns a group, or an *UnknownError. Everyone need not have been added.
+func (b *Book) Group(ctx context.Context, name string) (*Group, error) {
+	return b.begin(ctx).group(name)
+}
+
 // AddGroup adds a group. Nobody is in it.
 func (b *Book) AddGroup(ctx context.Context, g Group) error {
 	if err := g.check(); err != nil {

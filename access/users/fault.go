@@ -77,17 +77,6 @@ func (v *View) FindUser(name string) (*User, error) {
 	return nil, &UnknownError{"user", name, nearestIn(v.users, name)}
 }
 
-// FindGroup returns a group, or an *UnknownError. Everyone is always there.
-func (v *View) FindGroup(name string) (*Group, error) {
-	if g := v.Group(name); g != nil {
-		return g, nil
-	}
-	if name == Everyone {
-		return &Group{Name: Everyone}, nil
-	}
-	return nil, &UnknownError{"group", name, nearestIn(v.groups, name)}
-}
-
 // FindDevice returns a user's device, or an *UnknownError.
 func (v *View) FindDevice(user, name string) (*Device, error) {
 	if d := v.Device(user, name); d != nil {

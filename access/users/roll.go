@@ -108,7 +108,7 @@ func (r *Roll) read(kind Kind, entries []store.Entry, damaged func(error)) {
 // Group returns a group of the kind Groups; nil: there is none of that name.
 func (r *Roll) Group(name string) *Group { return r.groups[name] }
 
-// FindGroup is View.FindGroup, of the kind Groups.
+// FindGroup returns a group, or an *UnknownError, of the kind Groups. Everyone is always there.
 func (r *Roll) FindGroup(name string) (*Group, error) {
 	if g := r.Group(name); g != nil {
 		return g, nil

@@ -44,6 +44,8 @@ type contract struct {
 	ring   *logs.Ring
 	store  store.Store
 	book   *bolt.Store    // of the history; nil: there is none
+	dir    string         // of a server with a registrar
+	waits  bool           // for what streams answer, which are ended as they begin else
 	config *config.Config // that it goes by
 	schema *jsonschema.Compiler
 	doc    struct {
@@ -143,8 +145,8 @@ func (k *contract) askAt(t *testing.T, what, method, path, at, body, media strin
 	t.Helper()
 	ctx, end := context.WithCancel(t.Context())
 	op := k.doc.Paths[path][strings.ToLower(method)]
-	if ok := op.Responses["200"].Content; len(ok) > 0 && ok["application/json"] == nil {
-		end() // a stream, which ends at once
+	if ok := op.Responses["200"].Content; len(ok) > 0 && ok["application/json"] == nil && !k.waits {
+		end()
 	}
 	defer end()
 	if scope != "" {

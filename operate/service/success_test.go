@@ -59,7 +59,8 @@ func (steered) Servers() ([]backend.Measured, error) {
 }
 
 // staffed is a server whose store has a registrar at work on a directory.
-func staffed(t *testing.T) *contract {
+func staffed(t *testing.T, change func(map[string]orders.Work)) *contract {
+	t.Helper()
 	k := contractBy(t, "server", func(b *backendtest.Fake, c *config.Config) backend.Backend {
 		b.Update = func(backend.Update) (backend.Updated, error) {
 			return backend.Updated{Told: []string{"anna"}, Missing: []string{"bob"}}, nil
@@ -76,11 +77,16 @@ func staffed(t *testing.T) *contract {
 	r := &registrar.Registrar{Dir: dir, Store: k.store, Log: quiet, Now: time.Now, Audit: audit.In(dir), Examine: func(context.Context) (*registrar.Health, error) {
 		return &registrar.Health{At: time.Now(), Outcome: "well", Checks: []registrar.Check{{Name: "clock", About: "the clock", Outcome: "well"}}}, nil
 	}}
+	kinds := r.Kinds()
+	if change != nil {
+		change(kinds)
+	}
+	k.dir = dir
 	ctx, end := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		(&orders.Desk{Store: k.store, Log: quiet, Kinds: r.Kinds()}).Run(ctx)
+		(&orders.Desk{Store: k.store, Log: quiet, Kinds: kinds}).Run(ctx)
 	}()
 	t.Cleanup(func() { end(); <-ended })
 	return k
@@ -126,6 +132,17 @@ type wish struct {
 // grant asks for an operation, and notes that it was carried out.
 func (k *contract) grant(t *testing.T, done map[string]bool, w wish) *httptest.ResponseRecorder {
 	t.Helper()
+	answer := k.send(t, "to be carried out", w)
+	if answer.Code/100 != 2 {
+		t.Errorf("%s %s %s: %d %s", w.op, w.at, w.body, answer.Code, answer.Body)
+	}
+	done[w.op] = true
+	return answer
+}
+
+// send asks for an operation.
+func (k *contract) send(t *testing.T, what string, w wish) *httptest.ResponseRecorder {
+	t.Helper()
 	method, path, _ := strings.Cut(w.op, " ")
 	values, query, _ := strings.Cut(w.at, "?")
 	at, each := path, strings.Fields(values)
@@ -135,18 +152,13 @@ func (k *contract) grant(t *testing.T, done map[string]bool, w wish) *httptest.R
 	if query != "" {
 		at += "?" + query
 	}
-	answer := k.askAt(t, "to be carried out", method, path, at, w.body, "application/json", api.Administer)
-	if answer.Code/100 != 2 {
-		t.Errorf("%s %s %s: %d %s", w.op, w.at, w.body, answer.Code, answer.Body)
-	}
-	done[w.op] = true
-	return answer
+	return k.askAt(t, what, method, path, at, w.body, "application/json", api.Administer)
 }
 
 // TestCarriedOut: each operation of a server, with a store and a registrar, and of a client is
 // carried out, and what it answers is as the document has it.
 func TestCarriedOut(t *testing.T) {
-	server, done := staffed(t), map[string]bool{}
+	server, done := staffed(t, nil), map[string]bool{}
 	id := server.remember(t)
 	ask := func(w wish) *httptest.ResponseRecorder { t.Helper(); return server.grant(t, done, w) }
 	for _, w := range []wish{
@@ -242,7 +254,7 @@ func allCarriedOut(t *testing.T, done map[string]bool, all ...*contract) {
 // TestUnknownNames: each operation that names something answers 404 with a code of its own where
 // there is nothing of the name.
 func TestUnknownNames(t *testing.T) {
-	k, seen := staffed(t), 0
+	k, seen := staffed(t, nil), 0
 	k.grant(t, map[string]bool{}, wish{"POST /v1/users", "", `{"name":"bob"}`})
 	for _, op := range k.api.Ops() {
 		if !strings.Contains(op.Path, "{") || op.Method+op.Path == "DELETE/v1/sessions/{number}" { // which a fake carries out

@@ -2,6 +2,7 @@ package records
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -67,9 +68,12 @@ type OneDevice struct {
 }
 
 // split is the device's user and name: its name has no dot.
-func (d OneDevice) split() (user, name string) {
-	name, user, _ = strings.Cut(d.CommonName, ".")
-	return user, name
+func (d OneDevice) split() (user, name string, err error) {
+	name, user, ok := strings.Cut(d.CommonName, ".")
+	if !ok {
+		return "", "", kinds[registrar.UnknownDevice].Error(fmt.Sprintf("there is no device %.80q", d.CommonName), "a device is called by its name and its user's, such as phone.alice")
+	}
+	return user, name, nil
 }
 
 // NewDevice is a device to be added.
@@ -116,22 +120,25 @@ type Revoke struct {
 
 func (o *operations) addDevices(a *api.API) {
 	const group = "store"
-	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/devices", Group: group, Scope: api.Read, Summary: "Devices, by user and name", Errors: of()}, o.listDevices)
-	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/devices/{common_name}", Group: group, Scope: api.Read, Summary: "A device", Errors: of(registrar.UnknownDevice, registrar.UnknownUser)}, o.device)
+	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/devices", Group: group, Scope: api.Read, Summary: "Devices, by user and name"}, o.listDevices)
+	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/devices/{common_name}", Group: group, Scope: api.Read, Summary: "A device", Errors: of(registrar.UnknownDevice, registrar.UnknownUser, registrar.Unreadable)}, o.device)
 	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/devices", Group: group, Recorded: true, Scope: api.Administer, Summary: "Add a device to a user, and make its profile",
-		Errors: byRegistrar(registrar.UnknownUser, registrar.Exists, registrar.TooManyOwned, registrar.AddressTaken, registrar.Barred)}, o.addDevice)
+		Errors: of(registrar.Invalid, registrar.UnknownUser, registrar.Exists, registrar.TooManyOwned, registrar.AddressTaken, registrar.Barred, registrar.Unreadable, registrar.NoKey, noRegistrar, tooMany)}, o.addDevice)
 	api.Add(a, api.Op{Method: http.MethodPatch, Path: "/v1/devices/{common_name}", Group: group, Recorded: true, Scope: api.Operate, Summary: "Change a device", Doc: "Absent fields stay, null clears. What is more than disabled needs the scope administer.",
-		Errors: of(registrar.UnknownDevice, registrar.UnknownUser)}, o.setDevice)
+		Errors: of(registrar.Invalid, registrar.UnknownDevice, registrar.UnknownUser, registrar.Unreadable)}, o.setDevice)
 	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/devices/{common_name}/renew", Group: group, Recorded: true, Scope: api.Administer, Summary: "Make the next profile of a device, or of a client without a user",
-		Errors: byRegistrar(registrar.UnknownDevice, registrar.UnknownUser, registrar.Barred, registrar.WasRevoked)}, o.renew)
-	api.Add(a, api.Op{Method: http.MethodDelete, Path: "/v1/devices/{common_name}", Group: group, Recorded: true, Scope: api.Administer, Summary: "Remove a device, whose certificates are revoked", Errors: byRegistrar(registrar.UnknownDevice, registrar.UnknownUser)},
+		Errors: of(registrar.Invalid, registrar.UnknownDevice, registrar.UnknownUser, registrar.Barred, registrar.WasRevoked, registrar.Unreadable, registrar.NoKey, noRegistrar, tooMany)}, o.renew)
+	api.Add(a, api.Op{Method: http.MethodDelete, Path: "/v1/devices/{common_name}", Group: group, Recorded: true, Scope: api.Administer, Summary: "Remove a device, whose certificates are revoked", Errors: of(registrar.UnknownDevice, registrar.UnknownUser, registrar.NoKey, noRegistrar)},
 		func(ctx context.Context, in *OneDevice) (*registrar.Revocation, error) {
-			user, name := in.split()
+			user, name, err := in.split()
+			if err != nil {
+				return nil, err
+			}
 			done, err := o.desk.RemoveDevice(ctx, caller(ctx, "DELETE /v1/devices/"+in.CommonName), user, name)
 			return done, fault(err)
 		})
 	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/revoke", Group: group, Recorded: true, Scope: api.Administer, Summary: "Revoke the certificates of a client, a device, or all devices of a user",
-		Errors: byRegistrar(registrar.UnknownName, registrar.Ambiguous, registrar.NothingThere)},
+		Errors: of(registrar.UnknownName, registrar.Ambiguous, registrar.NothingThere, registrar.NoKey, noRegistrar)},
 		func(ctx context.Context, in *struct{ Body Revoke }) (*registrar.Revocation, error) {
 			done, err := o.desk.Revoke(ctx, caller(ctx, "POST /v1/revoke"), in.Body.Name)
 			return done, fault(err)
@@ -142,7 +149,7 @@ func (o *operations) listDevices(ctx context.Context, in *FindDevices) (*Devices
 	out := &Devices{Devices: []Device{}}
 	p := users.Page{Limit: in.Limit, Damaged: out.note}
 	if in.After != "" {
-		user, name := OneDevice{in.After}.split()
+		name, user, _ := strings.Cut(in.After, ".")
 		p.After = user + "/" + name
 	}
 	all, more, err := o.reading().DevicesPage(ctx, p, in.User, nil)
@@ -159,7 +166,10 @@ func (o *operations) listDevices(ctx context.Context, in *FindDevices) (*Devices
 }
 
 func (o *operations) device(ctx context.Context, in *OneDevice) (*Device, error) {
-	user, name := in.split()
+	user, name, err := in.split()
+	if err != nil {
+		return nil, err
+	}
 	d, err := o.reading().Device(ctx, user, name)
 	if err != nil {
 		return nil, fault(err)
@@ -180,8 +190,11 @@ func (o *operations) setDevice(ctx context.Context, in *struct {
 			return nil, err
 		}
 	}
-	user, name := in.split()
-	_, err := o.book(ctx, "PATCH /v1/devices/"+in.CommonName).ChangeDevice(ctx, user, name, users.Addresses{}, func(d *users.Device) error {
+	user, name, err := in.split()
+	if err != nil {
+		return nil, err
+	}
+	_, err = o.book(ctx, "PATCH /v1/devices/"+in.CommonName).ChangeDevice(ctx, user, name, users.Addresses{}, func(d *users.Device) error {
 		d.Expires, d.Disabled = in.Body.Expires.or(d.Expires), in.Body.Disabled.or(d.Disabled)
 		return in.Body.Limits.apply(&d.Limits)
 	})

@@ -68,7 +68,7 @@ type OneGroup struct {
 
 func (o *operations) addGroups(a *api.API) {
 	const group = "store"
-	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/groups", Group: group, Scope: api.Read, Summary: "Groups, by name", Errors: of()},
+	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/groups", Group: group, Scope: api.Read, Summary: "Groups, by name"},
 		func(ctx context.Context, _ *api.None) (*Groups, error) {
 			out := &Groups{Groups: []Group{}}
 			all, err := o.reading().AllGroups(ctx, out.note)
@@ -77,8 +77,8 @@ func (o *operations) addGroups(a *api.API) {
 			}
 			return out, fault(err)
 		})
-	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/groups/{name}", Group: group, Scope: api.Read, Summary: "A group", Errors: of(registrar.UnknownGroup)}, o.group)
-	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/groups", Group: group, Recorded: true, Scope: api.Administer, Summary: "Add a group", Errors: of(registrar.Exists)},
+	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/groups/{name}", Group: group, Scope: api.Read, Summary: "A group", Errors: of(registrar.UnknownGroup, registrar.Unreadable)}, o.group)
+	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/groups", Group: group, Recorded: true, Scope: api.Administer, Summary: "Add a group", Errors: of(registrar.Invalid, registrar.Exists, registrar.Unreadable)},
 		func(ctx context.Context, in *struct{ Body NewGroup }) (*Group, error) {
 			g := users.Group{Name: in.Body.Name}
 			err := in.Body.apply(&g)
@@ -90,7 +90,7 @@ func (o *operations) addGroups(a *api.API) {
 			}
 			return o.group(ctx, &OneGroup{g.Name})
 		})
-	api.Add(a, api.Op{Method: http.MethodPatch, Path: "/v1/groups/{name}", Group: group, Recorded: true, Scope: api.Administer, Summary: "Change a group, and who is in it", Errors: of(registrar.UnknownGroup, registrar.UnknownUser)},
+	api.Add(a, api.Op{Method: http.MethodPatch, Path: "/v1/groups/{name}", Group: group, Recorded: true, Scope: api.Administer, Summary: "Change a group, and who is in it", Errors: of(registrar.Invalid, registrar.UnknownGroup, registrar.UnknownUser, registrar.Unreadable)},
 		func(ctx context.Context, in *struct {
 			OneGroup
 			Body ChangeGroup
@@ -113,11 +113,7 @@ func (o *operations) addGroups(a *api.API) {
 }
 
 func (o *operations) group(ctx context.Context, in *OneGroup) (*Group, error) {
-	r, err := o.reading().Roll(ctx, func(error) {}, users.Groups)
-	if err != nil {
-		return nil, fault(err)
-	}
-	g, err := r.FindGroup(in.Name)
+	g, err := o.reading().Group(ctx, in.Name)
 	if err != nil {
 		return nil, fault(err)
 	}

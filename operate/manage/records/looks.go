@@ -81,10 +81,10 @@ func (b *briefly[T]) get(now func() time.Time, age time.Duration, ask func() (*T
 }
 
 func (o *operations) addLooks(a *api.API) {
-	none := api.Unsupported
-	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/policy", Group: "policy", Scope: api.Read, Summary: "The policy: who may reach what", Errors: append(of(), none)}, o.policy)
-	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/policy/check", Group: "policy", Scope: api.Read, Summary: "Ask the policy, or another text, who may reach what", Errors: append(of(), none), Quiet: true}, o.checkPolicy)
-	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/certificates", Group: "store", Scope: api.Read, Summary: "What ends: authorities, the server's certificate, the revocation list, clients", Errors: byRegistrar()},
+	none, directory := []api.Kind{api.Unsupported}, of(noRegistrar)
+	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/policy", Group: "policy", Scope: api.Read, Summary: "The policy: who may reach what", Errors: none}, o.policy)
+	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/policy/check", Group: "policy", Scope: api.Read, Summary: "Ask the policy, or another text, who may reach what", Errors: none, Quiet: true}, o.checkPolicy)
+	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/certificates", Group: "store", Scope: api.Read, Summary: "What ends: authorities, the server's certificate, the revocation list, clients", Errors: directory},
 		func(ctx context.Context, in *FindCertificates) (*registrar.Certificates, error) {
 			q := registrar.CertificatesQuery{After: in.After, Limit: in.Limit, State: in.State}
 			if in.Name != "" {
@@ -93,12 +93,12 @@ func (o *operations) addLooks(a *api.API) {
 			c, err := o.desk.Certificates(ctx, q)
 			return c, fault(err)
 		})
-	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/audit", Group: "store", Scope: api.Read, Summary: "The audit log, the newest lines first", Errors: byRegistrar()},
+	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/audit", Group: "store", Scope: api.Read, Summary: "The audit log, the newest lines first", Errors: directory},
 		func(ctx context.Context, in *FindAudit) (*registrar.Audit, error) {
 			page, err := o.desk.Audit(ctx, registrar.AuditQuery{After: in.After, Limit: in.Limit, What: in.What, Name: in.Name, Since: in.Since})
 			return page, fault(err)
 		})
-	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/health", Group: "store", Scope: api.Read, Summary: "What the doctor finds, at most half a minute old", Errors: byRegistrar()},
+	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/health", Group: "store", Scope: api.Read, Summary: "What the doctor finds, at most half a minute old", Errors: directory},
 		func(ctx context.Context, _ *api.None) (*registrar.Health, error) {
 			h, err := o.health.get(o.Now, healthAge, func() (*registrar.Health, error) { return o.desk.Health(ctx) })
 			return h, fault(err)
@@ -121,7 +121,7 @@ func (o *operations) policy(_ context.Context, _ *api.None) (*Policy, error) {
 	}
 	f, err := policy.Parse(name, text)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &Policy{name, string(text), f.Rules(), f.Tests()}, nil
 }

@@ -31,9 +31,9 @@ type keyrings struct{ *operations }
 
 func (k keyrings) add(a *api.API) {
 	const group = "store"
-	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/users/{name}/passkeys", Group: group, Scope: api.Read, Summary: "A user's passkeys for the dashboard", Errors: of(registrar.UnknownUser)}, k.list)
+	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/users/{name}/passkeys", Group: group, Scope: api.Read, Summary: "A user's passkeys for the dashboard", Errors: of(registrar.UnknownUser, registrar.Unreadable)}, k.list)
 	api.Add(a, api.Op{Method: http.MethodDelete, Path: "/v1/users/{name}/passkeys/{id}", Group: group, Recorded: true, Scope: api.Administer, Summary: "Remove a user's passkey, and sign the user out",
-		Doc: "Sessions of the dashboard end, and a password or a code that was remembered is asked for again.", Errors: append(of(registrar.UnknownUser), unknownPasskey)}, k.remove)
+		Doc: "Sessions of the dashboard end, and a password or a code that was remembered is asked for again.", Errors: append(of(registrar.UnknownUser, registrar.Unreadable), unknownPasskey)}, k.remove)
 }
 
 func (k keyrings) list(ctx context.Context, in *OneUser) (*Passkeys, error) {

@@ -49,6 +49,12 @@ func Add(a *api.API, o Options) {
 	all.addLooks(a)
 }
 
+// Codes of what the registrar does not say itself.
+const (
+	noRegistrar = "no-registrar"
+	tooMany     = "too-many"
+)
+
 // The kinds of errors, of the registrar's codes.
 var kinds = map[string]api.Kind{
 	registrar.UnknownUser:   {Status: http.StatusNotFound, Code: registrar.UnknownUser, Doc: "no user has the name", Mend: "take one of the list of users (GET /v1/users)"},
@@ -66,21 +72,16 @@ var kinds = map[string]api.Kind{
 	registrar.NothingThere:  {Status: http.StatusConflict, Code: registrar.NothingThere, Doc: "there are no certificates", Mend: "see the list of devices for what has certificates (GET /v1/devices)"},
 	registrar.NoKey:         {Status: http.StatusServiceUnavailable, Code: registrar.NoKey, Doc: "the authority's key is not there for the server; mend has the command to run where it is", Mend: "run the command where the key is"},
 	registrar.Invalid:       {Status: http.StatusUnprocessableEntity, Code: registrar.Invalid, Doc: "a name or a value cannot be so", Mend: api.BadRequest.Mend},
-	"no-registrar":          {Status: http.StatusServiceUnavailable, Code: "no-registrar", Doc: "the process that has the server's directory does not answer", Mend: "start the server by culvert serve --dir, or ask again when it is up"},
-	"too-many":              api.TooMany,
+	noRegistrar:             {Status: http.StatusServiceUnavailable, Code: noRegistrar, Doc: "the process that has the server's directory does not answer", Mend: "start the server by culvert serve --dir, or ask again when it is up"},
+	tooMany:                 api.TooMany,
 }
 
 // of are kinds of errors by their codes.
 func of(codes ...string) (all []api.Kind) {
-	for _, code := range append(codes, registrar.Invalid, registrar.Unreadable) {
+	for _, code := range codes {
 		all = append(all, kinds[code])
 	}
 	return all
-}
-
-// byRegistrar are those of what a registrar does, besides others.
-func byRegistrar(codes ...string) []api.Kind {
-	return of(append(codes, registrar.NoKey, "no-registrar", "too-many")...)
 }
 
 // fault is any error as the API has it.
@@ -93,7 +94,7 @@ func fault(err error) error {
 	}
 	switch {
 	case errors.Is(err, orders.ErrNobody), errors.Is(err, orders.ErrLate), errors.Is(err, orders.ErrBusy):
-		return kinds["no-registrar"].Error(err.Error(), "see the server's log, or run the command on the server's host")
+		return kinds[noRegistrar].Error(err.Error(), "see the server's log, or run the command on the server's host")
 	}
 	f := registrar.FaultOf(err, "")
 	k, known := kinds[f.Code]

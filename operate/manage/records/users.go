@@ -106,18 +106,18 @@ func (s SetUser) apply(u *users.User, now time.Time) error {
 
 func (o *operations) addUsers(a *api.API) {
 	const group = "store"
-	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/users", Group: group, Scope: api.Read, Summary: "Users, by name", Errors: of()}, o.listUsers)
-	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/users/{name}", Group: group, Scope: api.Read, Summary: "A user and their devices", Errors: of(registrar.UnknownUser)}, o.user)
-	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/users", Group: group, Recorded: true, Scope: api.Administer, Summary: "Add a user", Errors: of(registrar.Exists, registrar.NameAlike, registrar.UnknownGroup)}, o.addUser)
+	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/users", Group: group, Scope: api.Read, Summary: "Users, by name"}, o.listUsers)
+	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/users/{name}", Group: group, Scope: api.Read, Summary: "A user and their devices", Errors: of(registrar.UnknownUser, registrar.Unreadable)}, o.user)
+	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/users", Group: group, Recorded: true, Scope: api.Administer, Summary: "Add a user", Errors: of(registrar.Invalid, registrar.Exists, registrar.NameAlike, registrar.UnknownGroup, registrar.Unreadable)}, o.addUser)
 	api.Add(a, api.Op{Method: http.MethodPatch, Path: "/v1/users/{name}", Group: group, Recorded: true, Scope: api.Operate, Summary: "Change a user", Doc: "Absent fields stay, null clears. What is more than disabled needs the scope administer.",
-		Errors: of(registrar.UnknownUser, registrar.UnknownGroup)}, o.setUser)
-	api.Add(a, api.Op{Method: http.MethodDelete, Path: "/v1/users/{name}", Group: group, Recorded: true, Scope: api.Administer, Summary: "Remove a user with all devices, whose certificates are revoked", Errors: byRegistrar(registrar.UnknownUser)},
+		Errors: of(registrar.Invalid, registrar.UnknownUser, registrar.UnknownGroup, registrar.Unreadable)}, o.setUser)
+	api.Add(a, api.Op{Method: http.MethodDelete, Path: "/v1/users/{name}", Group: group, Recorded: true, Scope: api.Administer, Summary: "Remove a user with all devices, whose certificates are revoked", Errors: of(registrar.UnknownUser, registrar.NoKey, noRegistrar)},
 		func(ctx context.Context, in *OneUser) (*registrar.Revocation, error) {
 			done, err := o.desk.RemoveUser(ctx, caller(ctx, "DELETE /v1/users/"+in.Name), in.Name)
 			return done, fault(err)
 		})
-	api.Add(a, api.Op{Method: http.MethodPut, Path: "/v1/users/{name}/password", Group: group, Recorded: true, Scope: api.Administer, Summary: "Set a user's password, or take it away", Errors: of(registrar.UnknownUser)}, o.setPassword)
-	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/users/{name}/totp", Group: group, Recorded: true, Scope: api.Administer, Summary: "Give a user an app for codes, or take it away", Errors: of(registrar.UnknownUser)}, o.totp)
+	api.Add(a, api.Op{Method: http.MethodPut, Path: "/v1/users/{name}/password", Group: group, Recorded: true, Scope: api.Administer, Summary: "Set a user's password, or take it away", Errors: of(registrar.Invalid, registrar.UnknownUser, registrar.Unreadable)}, o.setPassword)
+	api.Add(a, api.Op{Method: http.MethodPost, Path: "/v1/users/{name}/totp", Group: group, Recorded: true, Scope: api.Administer, Summary: "Give a user an app for codes, or take it away", Errors: of(registrar.Invalid, registrar.UnknownUser, registrar.Unreadable)}, o.totp)
 }
 
 func (o *operations) listUsers(ctx context.Context, in *Find) (*Users, error) {

@@ -126,7 +126,11 @@ func (r *Registrar) renew(ctx context.Context, o *orders.Order, n Renew) (*Made,
 	c, there, err := setup.Client(r.Dir, n.Name, r.Now())
 	device, user, _ := strings.Cut(n.Name, ".") // a device's name has no dot
 	isDevice := c.IsDevice()
-	if !there && err == nil {
+	switch {
+	case there || err != nil:
+	case user == "":
+		err = &users.UnknownError{Kind: "client", Name: n.Name}
+	default:
 		_, err = users.NewBook(r.Store, r.Now).Device(ctx, user, device)
 		isDevice = true
 	}
