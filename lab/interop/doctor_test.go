@@ -260,8 +260,8 @@ func TestDoctorHealthy(t *testing.T) {
 // is found. --fix mends those that it claims to.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
-	onClient := slices.Concat(clientAilments, killSwitchAilments(false))
-	all := slices.Concat(onClient, serverAilments, killSwitchAilments(true))
+	onClient := slices.Concat(clientAilments, killSwitchAilments(false), besideAilments(false))
+	all := slices.Concat(onClient, serverAilments, killSwitchAilments(true), besideAilments(true))
 	page := newDoctorPage(t, len(all))
 	for i, a := range all {
 		t.Run(a.name, func(t *testing.T) {
