@@ -35,7 +35,10 @@ starts follow what has changed in the variables, unless somebody edited server.c
 			}
 			os.Stderr = os.Stdout // where containers are expected to write their log
 			if !me.IsWorker() {
-				if err := s.Prepare(time.Now(), rand.Reader, service.TerminalLog()); err != nil {
+				log, _, flush := service.TerminalLog()
+				err := s.Prepare(time.Now(), rand.Reader, log)
+				flush()
+				if err != nil {
 					return err
 				}
 			}

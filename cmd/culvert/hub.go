@@ -48,7 +48,9 @@ gone. When the hub ends, even when it is killed, all that it made is gone too.
   culvert hub remove tap2`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o.Log, o.Ask = service.TerminalLog(), service.AskTerminal
+			var flush func()
+			o.Log, o.Ask, flush = service.TerminalLog()
+			defer flush()
 			return hub.Run(c.Context(), o)
 		},
 	}

@@ -77,7 +77,7 @@ func (f *Filter) WithGroup(name string) slog.Handler {
 	return &with
 }
 
-// Sink takes lines of the log, on the goroutine that logs. It must not block.
+// Sink takes lines of the log, on the goroutine that logs. It must not block; Queue.Sink is for one that may.
 type Sink func(Line)
 
 // lines makes a Line of every message, for a sink.

@@ -5,29 +5,15 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/journal"
 )
 
-// journalQueue is how many lines may wait for the system's journal.
-const journalQueue = 1024
-
-// Journal writes lines to the system's journal, with fields. A journal that does not read
-// holds nobody up: lines for which there is no room are lost, and counted.
+// Journal writes lines to the system's journal, with fields.
 type Journal struct {
 	identifier string
 	send       func(message string, p journal.Priority, fields map[string]string) error
 	beside     io.Writer // gets what the journal does not take
-	queue      chan queued
-	lost       atomic.Uint64
-}
-
-// queued is a line, or a request to say when all before it is written.
-type queued struct {
-	line    Line
-	reached chan<- struct{}
 }
 
 // StderrIsJournal reports whether the system's journal reads the standard error output.
@@ -43,55 +29,11 @@ func OpenJournal(identifier string, beside io.Writer) (*Journal, bool) {
 	if !journal.Enabled() {
 		return nil, false
 	}
-	return newJournal(identifier, beside, journal.Send), true
+	return &Journal{identifier, journal.Send, beside}, true
 }
 
-func newJournal(identifier string, beside io.Writer, send func(string, journal.Priority, map[string]string) error) *Journal {
-	j := &Journal{identifier: identifier, send: send, beside: beside, queue: make(chan queued, journalQueue)}
-	go j.run()
-	return j
-}
-
-// Add is a Sink.
-func (j *Journal) Add(l Line) {
-	select {
-	case j.queue <- queued{line: l}:
-	default:
-		j.lost.Add(1)
-	}
-}
-
-// Flush waits until what was added before is written, but no longer than limit.
-func (j *Journal) Flush(limit time.Duration) {
-	reached := make(chan struct{})
-	enough := time.NewTimer(limit)
-	defer enough.Stop()
-	select {
-	case j.queue <- queued{reached: reached}:
-	case <-enough.C:
-		return
-	}
-	select {
-	case <-reached:
-	case <-enough.C:
-	}
-}
-
-// run writes for as long as the process lives.
-func (j *Journal) run() {
-	for q := range j.queue {
-		if q.reached != nil {
-			close(q.reached)
-			continue
-		}
-		if n := j.lost.Swap(0); n > 0 {
-			j.write(Line{Level: slog.LevelWarn, Subsystem: "process", Message: fmt.Sprintf("%d lines of the log are lost, since the journal did not take them in time", n)})
-		}
-		j.write(q.line)
-	}
-}
-
-func (j *Journal) write(l Line) {
+// Write writes a line, and waits for the journal to take it.
+func (j *Journal) Write(l Line) {
 	p := priority(l.Level)
 	if err := j.send(l.Text(), p, j.fields(&l)); err != nil && j.beside != nil {
 		fmt.Fprintf(j.beside, "<%d>%s\n", p, l.Text())

@@ -166,32 +166,27 @@ func TestWait(t *testing.T) {
 // TestJournal: a line has its text, priority and fields; one that the journal does not take
 // goes beside it.
 func TestJournal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var beside bytes.Buffer
-		var sent []string
-		fail := false
-		j := newJournal("culvert", &beside, func(text string, p journal.Priority, fields map[string]string) error {
-			if fail {
-				return errors.New("it is gone")
-			}
-			b, _ := json.Marshal(fields)
-			sent = append(sent, fmt.Sprintf("%d %s %s", p, text, b))
-			return nil
-		})
-		log := slog.New(NewFilter(new(Levels), NewHandler(j.Add)))
-		log.Warn("login refused", "client", "al ice", "retry-in", time.Second)
-		j.Flush(time.Second)
-		fail = true
-		log.Error("later")
-		j.Flush(time.Second)
-		if got, want := strings.Join(sent, "\n"), `4 login refused client="al ice" retry-in=1s {"CULVERT_CLIENT":"al ice","CULVERT_RETRY_IN":"1s","CULVERT_SUBSYSTEM":"api","SYSLOG_IDENTIFIER":"culvert"}`; got != want {
-			t.Errorf("got\n%s\nwant\n%s", got, want)
+	var beside bytes.Buffer
+	var sent []string
+	fail := false
+	j := &Journal{"culvert", func(text string, p journal.Priority, fields map[string]string) error {
+		if fail {
+			return errors.New("it is gone")
 		}
-		if beside.String() != "<3>later\n" {
-			t.Errorf("beside: %q", beside.String())
-		}
-		close(j.queue)
-	})
+		b, _ := json.Marshal(fields)
+		sent = append(sent, fmt.Sprintf("%d %s %s", p, text, b))
+		return nil
+	}, &beside}
+	log := slog.New(NewFilter(new(Levels), NewHandler(j.Write)))
+	log.Warn("login refused", "client", "al ice", "retry-in", time.Second)
+	fail = true
+	log.Error("later")
+	if got, want := strings.Join(sent, "\n"), `4 login refused client="al ice" retry-in=1s {"CULVERT_CLIENT":"al ice","CULVERT_RETRY_IN":"1s","CULVERT_SUBSYSTEM":"api","SYSLOG_IDENTIFIER":"culvert"}`; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if beside.String() != "<3>later\n" {
+		t.Errorf("beside: %q", beside.String())
+	}
 }
 
 // TestFieldNames: what a key has besides letters and digits ends no field and begins none.
@@ -204,36 +199,4 @@ func TestFieldNames(t *testing.T) {
 			t.Errorf("%q: %s, want %s", key, got, want)
 		}
 	}
-}
-
-// TestStuckJournal: a journal that takes nothing holds nobody up, and is told how much it
-// missed.
-func TestStuckJournal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		stuck := make(chan struct{})
-		var last string
-		lines := 0
-		j := newJournal("culvert", nil, func(text string, _ journal.Priority, _ map[string]string) error {
-			<-stuck
-			lines, last = lines+1, text
-			return nil
-		})
-		for range journalQueue + 11 {
-			j.Add(Line{Message: "x"})
-			synctest.Wait()
-		}
-		began := time.Now()
-		j.Flush(time.Second)
-		if waited := time.Since(began); waited != time.Second {
-			t.Errorf("waited %v", waited)
-		}
-		close(stuck)
-		synctest.Wait()
-		j.Add(Line{Message: "y"})
-		synctest.Wait()
-		if last != "y" || lines != journalQueue+3 {
-			t.Errorf("%d lines, the last: %s", lines, last)
-		}
-		close(j.queue)
-	})
 }

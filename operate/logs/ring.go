@@ -11,7 +11,8 @@ import (
 	"culvert/internal/subsystem"
 )
 
-// Bounds of a Ring: whichever is reached first makes room by the oldest line.
+// Bounds of a Ring, where whichever is reached first makes room by the oldest line, and of
+// a Queue, which has no room then.
 const (
 	mostLines = 4096
 	mostBytes = 1 << 20

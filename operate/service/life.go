@@ -85,7 +85,7 @@ func (l *life) run(ctx context.Context, events <-chan process.Event) error {
 		l.lastWords(c, err)
 	}
 	if l.log != nil {
-		l.log.close()
+		l.log.flush()
 	}
 	return err
 }

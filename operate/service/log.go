@@ -22,6 +22,7 @@ import (
 	"culvert/internal/subsystem"
 	"culvert/operate/console"
 	"culvert/operate/logs"
+	"culvert/role/profile"
 )
 
 // log is where a process writes what happens. `log` and `daemon` decide where
@@ -40,8 +41,8 @@ type log struct {
 	// alone is the log without `mute` where it is the only one that a reader
 	// may have: not the standard error output.
 	alone *slog.Logger
-	// journal is the system's, where that is the log; nil: it is not.
-	journal *logs.Journal
+	// queue is before where the log goes.
+	queue *logs.Queue
 }
 
 // newLog writes for people: to the file that `log` names, to the system's
@@ -52,7 +53,15 @@ func newLog(c *config.Config, worker bool, o Options) *log {
 	l := &log{levels: new(logs.Levels), latest: new(logs.Ring), screen: o.screenFor(c)}
 	l.setLevels(c)
 	l.mute.Store(int64(c.Process.Mute))
-	written := l.handler(c, worker)
+	out := l.output(c, worker)
+	var written slog.Handler
+	written, l.queue = logs.Queued(out.form)
+	if !out.shared {
+		l.alone = slog.New(written)
+	}
+	for _, t := range out.troubles {
+		slog.New(logs.NewFilter(l.levels, written)).Warn(t.text, "error", t.error)
+	}
 	if l.screen != nil || o.Show == ShowJSON {
 		written = brief{written, l.levels}
 	}
@@ -61,26 +70,38 @@ func newLog(c *config.Config, worker bool, o Options) *log {
 	return l
 }
 
-// handler writes to the file that is named, if any. If that cannot be written, the
-// log goes where it would go without one, as with OpenVPN.
-func (l *log) handler(c *config.Config, worker bool) slog.Handler {
+// output is where the log goes.
+type output struct {
+	form func(*logs.Queue) slog.Handler
+	// shared says that this process writes other things there, too: the standard error
+	// output.
+	shared   bool
+	troubles []trouble
+}
+
+// trouble is why the log does not go where it should.
+type trouble struct {
+	text  string
+	error error
+}
+
+// but is the output instead of another one, with which there is trouble.
+func (o output) but(text string, err error) output {
+	o.troubles = append(o.troubles, trouble{text, err})
+	return o
+}
+
+// output is the file that is named, if any. If that cannot be written, the log goes where
+// it would go without one, as with OpenVPN.
+func (l *log) output(c *config.Config, worker bool) output {
 	if c.Process.Log == "" {
 		return l.unfiled(c)
 	}
 	f, err := openLog(c, worker)
 	if err != nil {
-		h := l.unfiled(c)
-		l.trouble(h, "the log file cannot be written, so the log goes here; name a file in a directory that exists", err)
-		return h
+		return l.unfiled(c).but("the log file cannot be written, so the log goes here; name a file in a directory that exists", err)
 	}
-	h := l.text(c, f, false)
-	l.alone = slog.New(h)
-	return h
-}
-
-// trouble says what is wrong with the log, where it goes instead.
-func (l *log) trouble(h slog.Handler, text string, err error) {
-	slog.New(logs.NewFilter(l.levels, h)).Warn(text, "error", err)
+	return output{form: func(q *logs.Queue) slog.Handler { return text(c, q.Writer(f), false) }}
 }
 
 func openLog(c *config.Config, worker bool) (*os.File, error) {
@@ -100,61 +121,44 @@ func openLog(c *config.Config, worker bool) (*os.File, error) {
 }
 
 // unfiled is the system's journal, its logger, or the standard error output.
-func (l *log) unfiled(c *config.Config) slog.Handler {
-	if h := l.journaled(c); h != nil {
-		return h
+func (l *log) unfiled(c *config.Config) output {
+	p, there := &c.Process, logs.StderrIsJournal()
+	switch {
+	case p.LogJournal == config.JournalOff,
+		p.LogJournal == config.JournalAuto && (!there || p.Syslog != "" || p.LogFormat != config.LogText):
+		return l.unjournaled(c)
 	}
+	j, ok := logs.OpenJournal(cmp.Or(p.Syslog, "culvert"), os.Stderr)
+	switch {
+	case ok:
+		return output{form: func(q *logs.Queue) slog.Handler { return logs.NewHandler(q.Sink(j.Write)) }, shared: there}
+	case p.LogJournal == config.JournalOn:
+		return l.unjournaled(c).but("this host has no journal of systemd, so the log goes here", errors.New("its socket does not answer"))
+	}
+	return l.unjournaled(c)
+}
+
+// unjournaled is the system's logger, or the standard error output.
+func (l *log) unjournaled(c *config.Config) output {
 	if c.Process.Syslog == "" {
 		return l.terminal(c)
 	}
-	h, err := newSyslog(c.Process.Syslog, c.Process.LogFormat)
-	if err == nil {
-		h = printable.NewHandler(h)
-		l.alone = slog.New(h)
-		return h
+	form, err := newSyslog(c.Process.Syslog, c.Process.LogFormat)
+	if err != nil {
+		return l.terminal(c).but("the system has no logger; name a file with `log`", err)
 	}
-	h = l.text(c, os.Stderr, false)
-	l.trouble(h, "the system has no logger; name a file with `log`", err)
-	return h
+	return output{form: func(q *logs.Queue) slog.Handler { return printable.NewHandler(form(q)) }}
 }
 
-// journaled is the system's journal, nil where the log does not go there: because it is
-// not asked for, lines are to be in a form of their own, or there is none.
-func (l *log) journaled(c *config.Config) slog.Handler {
-	p, there := &c.Process, logs.StderrIsJournal()
-	switch {
-	case p.LogJournal == config.JournalOff:
-		return nil
-	case p.LogJournal == config.JournalAuto && (!there || p.Syslog != "" || p.LogFormat != config.LogText):
-		return nil
-	}
-	j, ok := logs.OpenJournal(cmp.Or(p.Syslog, "culvert"), os.Stderr)
-	if !ok {
-		if p.LogJournal == config.JournalOn {
-			l.trouble(l.terminal(c), "this host has no journal of systemd, so the log goes elsewhere", errors.New("its socket does not answer"))
-		}
-		return nil
-	}
-	l.journal = j
-	h := logs.NewHandler(j.Add)
-	if !there {
-		l.alone = slog.New(h)
-	}
-	return h
-}
+// outputTime is how long an output may take for what was logged before, when the process
+// ends or asks its user.
+const outputTime = 2 * time.Second
 
-// journalTime is how long the journal may take for the last lines.
-const journalTime = time.Second
-
-// close has the last lines written.
-func (l *log) close() {
-	if l.journal != nil {
-		l.journal.Flush(journalTime)
-	}
-}
+// flush has written what was logged until now.
+func (l *log) flush() { l.queue.Flush(outputTime) }
 
 // text writes lines for people, or in the form that `log-format` asks for.
-func (l *log) text(c *config.Config, w io.Writer, color bool) slog.Handler {
+func text(c *config.Config, w io.Writer, color bool) slog.Handler {
 	times := !c.Process.SuppressTimestamps
 	if f := c.Process.LogFormat; f != config.LogText {
 		return logs.NewHandler(logs.NewWriter(w, logs.Format(f), times))
@@ -171,17 +175,23 @@ func (l *log) text(c *config.Config, w io.Writer, color bool) slog.Handler {
 	return printable.NewHandler(tint.NewTextHandler(w, o))
 }
 
-func (l *log) terminal(c *config.Config) slog.Handler {
+// terminal is the standard error output, or the screen there.
+func (l *log) terminal(c *config.Config) output {
+	var w io.Writer = os.Stderr
 	if l.screen != nil {
-		return l.text(c, l.screen, process.Colors(os.Stderr))
+		w = l.screen
 	}
-	return l.text(c, os.Stderr, process.Colors(os.Stderr))
+	colors := process.Colors(os.Stderr)
+	return output{form: func(q *logs.Queue) slog.Handler { return text(c, q.Writer(w), colors) }, shared: true}
 }
 
-// TerminalLog is the log of a process without a configuration.
-func TerminalLog() *slog.Logger {
+// TerminalLog is the log of a process without a configuration. flush has written what was
+// logged until then, and ask asks the user after that.
+func TerminalLog() (written *slog.Logger, ask profile.Ask, flush func()) {
 	l := &log{levels: new(logs.Levels)}
-	return slog.New(logs.NewFilter(l.levels, l.terminal(new(config.Config))))
+	h, q := logs.Queued(l.terminal(new(config.Config)).form)
+	l.queue = q
+	return slog.New(logs.NewFilter(l.levels, h)), asking(nil, q, AskTerminal), l.flush
 }
 
 // notes logs the notes of a configuration, and takes its levels.

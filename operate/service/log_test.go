@@ -37,6 +37,7 @@ func TestLogOfFile(t *testing.T) {
 		}{{slog.LevelDebug, "detail"}, {slog.LevelInfo, "connected"}, {slog.LevelWarn, "odd"}, {slog.LevelError, "error"}} {
 			l.Log(t.Context(), m.level, m.text)
 		}
+		l.flush()
 		text, err := os.ReadFile(c.config.Process.Log)
 		if err != nil || !regexp.MustCompile(c.want).Match(text) {
 			t.Errorf("%s: %v\n%s", name, err, text)
@@ -54,7 +55,9 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 		}
 		stderr := os.Stderr
 		os.Stderr = screen
-		newLog(&config.Config{Process: config.Process{Log: name, Verb: 1}}, false, Options{}).Info("connected")
+		l := newLog(&config.Config{Process: config.Process{Log: name, Verb: 1}}, false, Options{})
+		l.Info("connected")
+		l.flush()
 		os.Stderr = stderr
 		text, err := os.ReadFile(screen.Name())
 		if want := regexp.MustCompile(`(?s)WRN the log file cannot be written.*` + regexp.QuoteMeta(name) + `.*INF connected`); err != nil || !want.Match(text) {
@@ -117,6 +120,7 @@ func TestStrangersTextIsOneLine(t *testing.T) {
 	l.Info("SOCKS: lookup "+evil, "name", evil)
 	l.With("client", evil).Warn("refused", "error", errors.New(evil))
 	l.alone.Error(evil)
+	l.flush()
 	text, err := os.ReadFile(c.Process.Log)
 	if err != nil {
 		t.Fatal(err)
@@ -136,6 +140,7 @@ func TestEchoIsPrintable(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "log")
 	l := newLog(&config.Config{Process: config.Process{Log: name, Verb: 3}}, false, Options{})
 	l.notes(&config.Config{Notes: notes, Process: config.Process{Verb: 3}})
+	l.flush()
 	text, _ := os.ReadFile(name)
 	if !strings.Contains(string(text), "hello") || strings.Count(string(text), "\n") != 1 || strings.ContainsAny(string(text), "\x1b\a\r\u202e") {
 		t.Errorf("log: %q", text)
@@ -156,6 +161,7 @@ func TestFormsOfTheLog(t *testing.T) {
 		l.Debug("detail", "client", "a b")
 		l.With(subsystem.Web.Attr()).Warn("nothing")
 		l.Warn("odd")
+		l.flush()
 		text, err := os.ReadFile(name)
 		if err != nil || !regexp.MustCompile(want).Match(text) {
 			t.Errorf("%s: %v\n%s", format, err, text)
@@ -192,6 +198,7 @@ func TestBriefLog(t *testing.T) {
 	l.Info("connected")
 	l.With(subsystem.Web.Attr()).Info("served")
 	l.Warn("odd")
+	l.flush()
 	if text, err := os.ReadFile(name); err != nil || string(text) != "INF served\nWRN odd\n" {
 		t.Errorf("%v\n%s", err, text)
 	}
@@ -206,7 +213,7 @@ func TestFormattedSeverities(t *testing.T) {
 	to := func(name string) lineWriter {
 		return func(line string) error { got = append(got, name+": "+line); return nil }
 	}
-	log := slog.New(newFormatted(logs.Logfmt, to("debug"), to("info"), to("warn"), to("err")))
+	log := slog.New(newFormatted(logs.Logfmt, nil, to("debug"), to("info"), to("warn"), to("err")))
 	log.Debug("0")
 	log.Info("1")
 	log.Warn("2")

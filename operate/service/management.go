@@ -32,7 +32,7 @@ func (l *life) manage(ctx context.Context, events <-chan process.Event, c *confi
 		return c
 	}
 	m, err = management.Open(placed(c), management.Process{
-		Title: version.Current().Title(), Log: l.log.Logger, Ask: func(q string) (string, error) { return AskTerminal(q, false) },
+		Title: version.Current().Title(), Log: l.log.Logger, Ask: func(q string) (string, error) { return asking(nil, l.log.queue, AskTerminal)(q, false) },
 		Signal: func(name string) {
 			select {
 			case wishes <- asked[name]:

@@ -47,7 +47,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	l.at.Store(run)
 	o := obeyed{run: run, log: l.log, manager: l.manager, failed: cancel,
 		ready: make(chan backend.Backend, 1), done: make(chan struct{}), fresh: make(chan *config.Config, 1)}
-	r := roles{Options: l.Options, screen: l.log.screen, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, asked: l.ending.wanted, manager: l.manager, tasks: l.tasks, management: m, people: l.people, history: l.history, passing: &l.passing,
+	r := roles{Options: l.Options, screen: l.log.screen, queue: l.log.queue, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, asked: l.ending.wanted, manager: l.manager, tasks: l.tasks, management: m, people: l.people, history: l.history, passing: &l.passing,
 		reload: func() { go o.readAgain(ctx, l.reload) }, local: newLocal(l.localDir(), l.Name, l.worker, l.log.Logger)}
 	logs.AddOperations(r.local.api, l.log.control(l.worker))
 	recordsOf(r, c, run.config.Load)

@@ -21,6 +21,7 @@ func TestBrokenPipe(t *testing.T) {
 		log := newLog(&config.Config{Process: config.Process{Verb: 1}}, false, Options{})
 		log.Info("nobody reads this")
 		log.Info("nor this")
+		log.flush()
 		os.Exit(7)
 	}
 	r, w, err := os.Pipe()

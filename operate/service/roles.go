@@ -17,6 +17,7 @@ import (
 	"culvert/nic/userstack/proxy"
 	"culvert/operate/backend"
 	"culvert/operate/console"
+	"culvert/operate/logs"
 	"culvert/operate/management"
 	"culvert/operate/metrics"
 	"culvert/operate/people"
@@ -51,6 +52,7 @@ type roles struct {
 	worker *privsep.Worker // nil: not in a worker
 	log    *slog.Logger
 	screen *console.Screen // nil: none
+	queue  *logs.Queue     // before where the log goes
 	jail   process.Jail
 	local  *local
 	// written writes the PID file before rights are given up; nil: there is a keeper for it.
@@ -188,7 +190,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	o := client.Options{Log: r.log, Network: hostnet.Network{}, Visit: link.DialTCP, Ask: asking(r.screen, ask(c)), Manager: managing(c, r.management), Open: r.hooked(c, open), Opened: r.enter(), Lists: r.lists(c), Programs: r.programs, Reload: r.reload, Reopens: r.worker == nil}
+	o := client.Options{Log: r.log, Network: hostnet.Network{}, Visit: link.DialTCP, Ask: asking(r.screen, r.queue, ask(c)), Manager: managing(c, r.management), Open: r.hooked(c, open), Opened: r.enter(), Lists: r.lists(c), Programs: r.programs, Reload: r.reload, Reopens: r.worker == nil}
 	if c.Process.Chroot != "" {
 		o.Opened, o.Ready = nil, r.whenUp()
 	}

@@ -21,7 +21,7 @@ func aloud(w io.Writer) *log {
 	l := &log{levels: new(logs.Levels), latest: new(logs.Ring)}
 	sinks := logs.Tee{slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug - 8}), logs.NewHandler(l.latest.Add)}
 	for _, form := range []config.LogFormat{config.LogText, config.LogLogfmt, config.LogJSON} {
-		sinks = append(sinks, l.text(&config.Config{Process: config.Process{LogFormat: form}}, w, false))
+		sinks = append(sinks, text(&config.Config{Process: config.Process{LogFormat: form}}, w, false))
 	}
 	l.Logger = slog.New(sinks)
 	return l

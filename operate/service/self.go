@@ -3,6 +3,7 @@ package service
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"culvert/config"
 	"culvert/host/privsep"
@@ -50,7 +51,15 @@ func (me Self) Failed(err error) {
 		me.worker.Failed(err)
 		return
 	}
-	fmt.Fprintln(os.Stderr, "culvert:", printable.Lines(err.Error()))
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		fmt.Fprintln(os.Stderr, "culvert:", printable.Lines(err.Error()))
+	}()
+	select {
+	case <-said:
+	case <-time.After(outputTime): // nobody reads it
+	}
 	me.background.Report(err)
 }
 

@@ -7,7 +7,7 @@ import (
 	"culvert/operate/logs"
 )
 
-// severities writes each level to its own writer, without time and level, which the
+// severities writes each level to its own writer by a queue, without time and level, which the
 // system's logger adds itself.
 type severities struct {
 	level                    slog.Leveler
@@ -19,9 +19,9 @@ type lineWriter func(string) error
 
 func (w lineWriter) Write(p []byte) (int, error) { return len(p), w(string(p)) }
 
-func newSeverities(level slog.Leveler, debug, info, warn, fault lineWriter) severities {
+func newSeverities(level slog.Leveler, q *logs.Queue, debug, info, warn, fault lineWriter) severities {
 	text := func(w lineWriter) slog.Handler {
-		return slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		return slog.NewTextHandler(q.Writer(w), &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
 				return slog.Attr{}
 			}
@@ -33,8 +33,8 @@ func newSeverities(level slog.Leveler, debug, info, warn, fault lineWriter) seve
 
 // newFormatted writes lines in a format, each at the severity of its level and without the
 // time.
-func newFormatted(f logs.Format, debug, info, warn, fault lineWriter) slog.Handler {
-	at := func(w lineWriter) logs.Sink { return logs.NewWriter(w, f, false) }
+func newFormatted(f logs.Format, q *logs.Queue, debug, info, warn, fault lineWriter) slog.Handler {
+	at := func(w lineWriter) logs.Sink { return logs.NewWriter(q.Writer(w), f, false) }
 	debugs, infos, warnings, faults := at(debug), at(info), at(warn), at(fault)
 	return logs.NewHandler(func(l logs.Line) {
 		switch {

@@ -13,7 +13,7 @@ func TestSeverities(t *testing.T) {
 	to := func(name string) lineWriter {
 		return func(line string) error { got = append(got, name+": "+line); return nil }
 	}
-	log := slog.New(newSeverities(slog.LevelInfo, to("debug"), to("info"), to("warn"), to("err"))).With("a", 1)
+	log := slog.New(newSeverities(slog.LevelInfo, nil, to("debug"), to("info"), to("warn"), to("err"))).With("a", 1)
 	log.Debug("0")
 	log.Info("1")
 	log.WithGroup("g").Warn("2", "level", "x")

@@ -10,6 +10,7 @@ import (
 	"culvert/config"
 	"culvert/operate/backend"
 	"culvert/operate/console"
+	"culvert/operate/logs"
 	"culvert/role/profile"
 )
 
@@ -46,13 +47,17 @@ func (l *life) show(ctx context.Context, b backend.Backend) (stop func()) {
 	return func() {}
 }
 
-// asking keeps the live line away while a user is asked.
-func asking(s *console.Screen, ask profile.Ask) profile.Ask {
-	if s == nil || ask == nil {
+// asking has the log written before a user is asked, and keeps the live line away
+// meanwhile; s is nil where there is none.
+func asking(s *console.Screen, log *logs.Queue, ask profile.Ask) profile.Ask {
+	if ask == nil {
 		return ask
 	}
 	return func(question string, echo bool) (string, error) {
-		defer s.Hold()()
+		log.Flush(outputTime)
+		if s != nil {
+			defer s.Hold()()
+		}
 		return ask(question, echo)
 	}
 }

@@ -7,6 +7,9 @@ import (
 
 	"culvert/config"
 	"culvert/host/process"
+	"culvert/operate/logs"
 )
 
-func newSyslog(string, config.LogFormat) (slog.Handler, error) { return nil, process.ErrUnsupported }
+func newSyslog(string, config.LogFormat) (func(*logs.Queue) slog.Handler, error) {
+	return nil, process.ErrUnsupported
+}

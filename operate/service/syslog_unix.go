@@ -10,14 +10,16 @@ import (
 	"culvert/operate/logs"
 )
 
-// newSyslog writes to the system's logger under a name.
-func newSyslog(name string, f config.LogFormat) (slog.Handler, error) {
+// newSyslog returns what makes handlers that write to the system's logger under a name.
+func newSyslog(name string, f config.LogFormat) (func(*logs.Queue) slog.Handler, error) {
 	w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_NOTICE, name)
 	if err != nil {
 		return nil, err
 	}
-	if f != config.LogText {
-		return newFormatted(logs.Format(f), w.Debug, w.Info, w.Warning, w.Err), nil
-	}
-	return newSeverities(slog.LevelDebug, w.Debug, w.Info, w.Warning, w.Err), nil
+	return func(q *logs.Queue) slog.Handler {
+		if f != config.LogText {
+			return newFormatted(logs.Format(f), q, w.Debug, w.Info, w.Warning, w.Err)
+		}
+		return newSeverities(slog.LevelDebug, q, w.Debug, w.Info, w.Warning, w.Err)
+	}, nil
 }
