@@ -15,7 +15,6 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
-	"time"
 
 	namespaces "github.com/vishvananda/netns"
 
@@ -67,10 +66,10 @@ func TestDashboard(t *testing.T) {
 	b.WaitText("my phone")
 
 	client := h.personInBrowser(b)
-	began := time.Now()
+	b.StopPolling()
 	client.up()
-	b.WaitText("pad.alice")
-	t.Logf("seen %v after the client began", time.Since(began).Round(10*time.Millisecond))
+	b.WaitText("pad.alice") // by an event, that is, at once
+	b.GoOnPolling()
 	tun := &tunnel{client: h.c, server: h.s, remote: h.w.b4}
 	tun.clientIPv4, tun.clientIPv6 = h.c.device(tunDevice)
 	flows := tun.pace()

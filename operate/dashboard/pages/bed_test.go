@@ -3,6 +3,7 @@
 package pages
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -19,7 +20,12 @@ import (
 	"testing"
 	"time"
 
+	"culvert/operate/backend"
+	"culvert/operate/backend/backendtest"
 	"culvert/operate/dashboard/pages/browsertest"
+	"culvert/operate/manage"
+	"culvert/operate/manage/api"
+	"culvert/operate/manage/recent"
 )
 
 var from = flag.String("from", "", "a `folder` to take the pages from, instead of those built in")
@@ -28,14 +34,19 @@ var from = flag.String("from", "", "a `folder` to take the pages from, instead o
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// bed is a server that has the pages, and answers that tests give it.
+// bed is a server that has the pages, and answers that tests give it. Its events are those of the
+// API, of a back end that tests have things happen to.
 type bed struct {
 	*httptest.Server
+	happens *backendtest.Fake
+	kept    *recent.Recent
+	api     http.Handler
+
 	mu      sync.Mutex
 	answers map[string]json.RawMessage // of GET, by path
 	asked   []string                   // METHOD PATH BODY of what changes something
 	resumed []string                   // ids after which streams were asked for
-	streams map[chan string]bool
+	streams []context.CancelFunc
 	second  int // of the rates
 	out     bool
 }
@@ -47,12 +58,16 @@ func newBed(t *testing.T, file string) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bed{streams: make(map[chan string]bool)}
+	b := &bed{happens: backendtest.New()}
 	if err := json.Unmarshal([]byte(dated(string(text))), &b.answers); err != nil {
 		t.Fatal(err)
 	}
+	b.kept = recent.Keep(b.happens)
+	a := api.New(api.Options{})
+	manage.Add(a, b.happens, b.kept)
+	b.api = a.Handler()
 	b.Server = httptest.NewServer(b)
-	t.Cleanup(func() { b.cut(); b.Server.CloseClientConnections(); b.Close() })
+	t.Cleanup(func() { b.cut(); b.Server.CloseClientConnections(); b.Close(); b.kept.Close() })
 	return b
 }
 
@@ -71,8 +86,10 @@ func (b *bed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	path := r.URL.Path
 	switch {
-	case path == "/v1/events" || path == "/v1/logs":
-		b.stream(w, r)
+	case path == manage.EventsPath:
+		b.events(w, r)
+	case path == "/v1/logs":
+		b.lines(w, r)
 	case strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/auth/"):
 		b.answer(w, r)
 	default:
@@ -171,53 +188,41 @@ func (b *bed) rates() string {
 	return fmt.Sprintf(`{"step":1,"until":%q,"bytes_in":[%s],"bytes_out":[%s],"sessions":[]}`, time.Now().UTC().Format(time.RFC3339), strings.Join(in, ","), strings.Join(out, ","))
 }
 
-// stream answers with server-sent events.
-func (b *bed) stream(w http.ResponseWriter, r *http.Request) {
-	c := make(chan string, 100)
+// events answers as the API does.
+func (b *bed) events(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(api.As(r.Context(), api.Caller{Name: "root", Scope: api.Administer, Via: "dashboard"}))
+	defer cancel()
 	b.mu.Lock()
-	if r.URL.Path == "/v1/logs" {
-		for i, level := range []string{"info", "warn", "error", "debug"} {
-			c <- fmt.Sprintf("event: line\ndata: {\"time\":%q,\"level\":%q,\"subsystem\":\"server\",\"message\":\"line %d of a client\",\"attributes\":{\"name\":\"<b>x</b>\\u202e%s\"}}\n\n", time.Now().Format(time.RFC3339), level, i, strings.Repeat("w", 300))
-		}
-	} else {
-		b.resumed = append(b.resumed, r.Header.Get("Last-Event-ID"))
-		b.streams[c] = true
-	}
+	b.resumed = append(b.resumed, r.Header.Get("Last-Event-ID"))
+	b.streams = append(b.streams, cancel)
 	b.mu.Unlock()
-	w.Header().Set("Content-Type", "text/event-stream")
-	flush := http.NewResponseController(w)
-	flush.Flush()
-	for {
-		select {
-		case <-r.Context().Done():
-			return
-		case message, more := <-c:
-			if !more {
-				return
-			}
-			io.WriteString(w, message)
-			flush.Flush()
-		}
-	}
+	b.api.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// send sends an event to all who read.
-func (b *bed) send(id int, event, data string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for c := range b.streams {
-		c <- fmt.Sprintf("id: %d\nevent: %s\ndata: %s\n\n", id, event, data)
-	}
+// happen has an event happen.
+func (b *bed) happen(e backend.Event) {
+	e.Time = time.Now()
+	b.happens.Happen(e)
 }
 
-// cut ends all streams.
+// cut ends all streams of events.
 func (b *bed) cut() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for c := range b.streams {
-		close(c)
-		delete(b.streams, c)
+	for _, cancel := range b.streams {
+		cancel()
 	}
+	b.streams = nil
+}
+
+// lines answers with lines of a log, and no more of them.
+func (b *bed) lines(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	for i, level := range []string{"info", "warn", "error", "debug"} {
+		fmt.Fprintf(w, "event: line\ndata: {\"time\":%q,\"level\":%q,\"subsystem\":\"server\",\"message\":\"line %d of a client\",\"attributes\":{\"name\":\"<b>x</b>\\u202e%s\"}}\n\n", time.Now().Format(time.RFC3339), level, i, strings.Repeat("w", 300))
+	}
+	http.NewResponseController(w).Flush()
+	<-r.Context().Done()
 }
 
 // set changes an answer.

@@ -14,6 +14,7 @@ import (
 	"github.com/boombuler/barcode/qr"
 	"github.com/chromedp/chromedp/kb"
 
+	"culvert/operate/backend"
 	"culvert/operate/dashboard/pages/browsertest"
 )
 
@@ -148,8 +149,8 @@ func TestKeyboard(t *testing.T) {
 	b.Clean(bed.URL)
 }
 
-// TestStream: what happens is shown when it happens; a connection that is lost is said to be,
-// and goes on after the last event that came.
+// TestStream: what happens is shown when it happens, of whatever kind it is; a connection that is
+// lost is said to be, and goes on after the last event that came.
 func TestStream(t *testing.T) {
 	t.Parallel()
 	bed, b := begin(t, "server.json")
@@ -157,25 +158,36 @@ func TestStream(t *testing.T) {
 	b.Wait("document.querySelector('path.line')")
 	before := browsertest.Eval[string](b, "document.querySelector('path.line').getAttribute('d')")
 	b.Wait("document.querySelector('path.line').getAttribute('d') !== " + quoted(before))
+
+	b.StopPolling()
 	var status map[string]any
 	json.Unmarshal(bed.answers["/v1/status"], &status)
 	all := status["peers"].([]any)
-	status["peers"] = append(all[:2:2], map[string]any{"number": 99, "name": "new.erin", "remote": "udp 203.0.113.77:1", "bytes_in": 1, "bytes_out": 1})
-	text, _ := json.Marshal(status)
-	bed.set("/v1/status", string(text))
-	bed.send(7, "up", `{"time":"2026-11-28T12:00:00Z","event":"up","number":99,"name":"new.erin"}`)
-	b.WaitText("new.erin")
+	shows := func(e backend.Event, name string) {
+		t.Helper()
+		status["peers"] = append(all[:2:2], map[string]any{"number": 99, "name": name, "remote": "udp 203.0.113.77:1", "bytes_in": 1, "bytes_out": 1})
+		text, _ := json.Marshal(status)
+		bed.set("/v1/status", string(text))
+		bed.happen(e)
+		b.WaitText(name)
+	}
+	shows(backend.Event{Kind: backend.Up, Number: new(uint64(99))}, "new.erin")
+	shows(backend.Event{Kind: "of-a-later-version", Number: new(uint64(99))}, "newer.erin")
+	shows(backend.Event{Kind: backend.Missed, Count: 3}, "newest.erin")
 	b.Fill("Search", "erin 203.0")
 	b.WaitText("1 of 3 match")
 	b.WaitNoText("laptop.alice")
+
+	b.Wait("!document.querySelector('.lost:not([hidden])')")
 	bed.cut()
 	b.WaitText("Connection lost")
+	shows(backend.Event{Kind: backend.Up}, "last.erin") // before it is there again, or after
 	b.Wait("document.querySelector('.lost').hidden")
 	bed.mu.Lock()
 	resumed := bed.resumed[len(bed.resumed)-1]
 	bed.mu.Unlock()
-	if resumed != "7" {
-		t.Errorf("the stream goes on after %q, want 7", resumed)
+	if !strings.HasPrefix(resumed, bed.kept.Epoch()+"-") {
+		t.Errorf("the stream goes on after %q, want an event of %s", resumed, bed.kept.Epoch())
 	}
 }
 

@@ -246,6 +246,25 @@ type Size struct{ Width, Height int }
 // Sizes are those of a phone, a tablet, a laptop and a large screen.
 var Sizes = []Size{{360, 740}, {768, 1024}, {1280, 800}, {1920, 1080}}
 
+// StopPolling ends what a page does by the clock, each second or less often: what is shown from then
+// on is shown because of something that happened. GoOnPolling ends that.
+func (b *Browser) StopPolling() {
+	b.t.Helper()
+	Eval[bool](b, `(() => {
+		const real = setTimeout;
+		window.goOn = () => { window.setTimeout = real; document.dispatchEvent(new Event('visibilitychange')); return true; };
+		window.setTimeout = (f, wait, ...more) => (wait >= 1000 ? 0 : real(f, wait, ...more));
+		for (let last = real(() => {}, 0); last > 0; last--) clearTimeout(last);
+		return true;
+	})()`)
+}
+
+// GoOnPolling has the page go on as before StopPolling.
+func (b *Browser) GoOnPolling() {
+	b.t.Helper()
+	Eval[bool](b, "window.goOn()")
+}
+
 // Resize gives the window a size.
 func (b *Browser) Resize(s Size) {
 	b.t.Helper()

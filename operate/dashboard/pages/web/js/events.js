@@ -3,10 +3,9 @@
 import { t } from './text.js';
 import { announce } from './dom.js';
 
-const kinds = ['resolving', 'connecting', 'answered', 'secured', 'asking', 'pushed', 'configuring', 'configured',
-  'deconfigured', 'login', 'entering', 'up', 'renewed', 'not-renewed', 'ending', 'moved', 'moving', 'stayed', 'portal',
-  'silent', 'woke', 'refused', 'cut-off', 'left', 'failed', 'reconnecting', 'restarting', 'ended', 'remark', 'message',
-  'missed'];
+// The names of the stream's messages. What happened is in the data of an event, so that kinds that
+// are not known here come in, too; missed says how many did not.
+const messages = ['event', 'missed'];
 
 const readers = new Set();
 let source = null;
@@ -19,7 +18,8 @@ let tell = () => {};
 // onState has f called with whether the connection is there, when that changes.
 export function onState(f) { tell = f; }
 
-// read calls f for each event until the signal.
+// read calls f for each event until the signal. Events that were missed are one of the kind missed,
+// with their count, or with restarted where those that follow are of a new process.
 export function read(f, signal) {
   readers.add(f);
   signal.addEventListener('abort', () => readers.delete(f));
@@ -35,8 +35,7 @@ export function start() {
     timer = setTimeout(start, wait);
     wait = Math.min(wait * 2, 30000);
   };
-  for (const kind of kinds) source.addEventListener(kind, take);
-  source.onmessage = take;
+  for (const name of messages) source.addEventListener(name, take);
 }
 
 export function stop() {
