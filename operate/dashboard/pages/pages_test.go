@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"culvert/nic/tuntap"
+	"culvert/tunnel"
 )
 
 // limit is how large all files are at most, together and not compressed.
@@ -166,5 +169,38 @@ func TestTexts(t *testing.T) {
 		if !seen[key] && !prefixes[prefix] && !prefixes[key[:strings.LastIndex(key, ".")+1]] && !strings.Contains(code.String(), "'"+key+"'") {
 			t.Errorf("no code names the text %q", key)
 		}
+	}
+}
+
+var (
+	// placed is the table of js/way.js, and place a row of it.
+	placed = regexp.MustCompile(`(?s)const places = \{(.*?)\};`)
+	place  = regexp.MustCompile(`'((?:[^'\\]|\\')+)': '(\w+)'`)
+)
+
+// Each reason for which packets are dropped counts at a stop of its own choosing, and each stop
+// has its words.
+func TestWay(t *testing.T) {
+	english := texts(t, "texts/en.json")
+	table := placed.FindString(read(t)["js/way.js"])
+	places := make(map[string]string)
+	for _, found := range place.FindAllStringSubmatch(table, -1) {
+		places[strings.ReplaceAll(found[1], `\'`, `'`)] = found[2]
+		if english["stop."+found[2]] == "" || english["stop."+found[2]+".what"] == "" {
+			t.Errorf("the stop %s has no words", found[2])
+		}
+	}
+	reasons := []string{tuntap.QueueFull}
+	for d := tunnel.Malformed; d <= tunnel.OverRate; d++ {
+		reasons = append(reasons, d.String())
+	}
+	for _, reason := range reasons {
+		if places[reason] == "" {
+			t.Errorf("js/way.js has no stop for %q", reason)
+		}
+		delete(places, reason)
+	}
+	for reason := range places {
+		t.Errorf("js/way.js has a stop for %q, for which nothing is dropped", reason)
 	}
 }

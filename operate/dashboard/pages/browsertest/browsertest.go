@@ -309,9 +309,7 @@ func (b *Browser) Check(name string) {
 			at := fmt.Sprintf("%s-%s-%dx%d", name, scheme, size.Width, size.Height)
 			b.Picture(at)
 			b.Layout(at)
-			if size == Sizes[2] || size == Sizes[0] && scheme == "light" { // in blocks, and in rows
-				b.Axe(at)
-			}
+			b.Axe(at)
 		}
 	}
 	b.Scheme("light")

@@ -4,13 +4,14 @@ import { h, said } from './dom.js';
 import { t } from './text.js';
 import { number } from './format.js';
 
-// Where each reason counts, in the words of the status. One that is not here counts at the end.
+// Where each reason counts, in the words of the status. One that is not here counts at the end; a test
+// holds that all are.
 const places = {
   'malformed': 'open', 'unknown peer': 'link', 'too many newcomers': 'link', 'failed authentication': 'open', 'replayed': 'open',
   'bad source address': 'route', 'spoofed MAC': 'route', 'not admitted by learn-address': 'route', 'unknown MAC': 'route',
   'stays behind its port': 'route', 'VLAN not admitted': 'route', 'storm limit': 'route', 'no route': 'route',
   'IPv6, which is blocked': 'route', 'not allowed by the policy': 'route', 'the policy cannot judge it': 'route',
-  'beyond the client\'s rate': 'queue', 'beyond the rate of shaper': 'queue', 'no key': 'seal', 'larger than the MTU': 'seal',
+  'adapter\'s queue full': 'queue', 'beyond the client\'s rate': 'queue', 'beyond the rate of shaper': 'queue', 'no key': 'seal', 'larger than the MTU': 'seal',
   'refused by a firewall rule of this host': 'send', 'not sent': 'send',
 };
 

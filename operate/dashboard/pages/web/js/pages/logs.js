@@ -1,6 +1,6 @@
 // Logs: the latest lines and those that come, and what each subsystem says.
 
-import { h, fill, said, announce, id } from '../dom.js';
+import { h, fill, say, said, announce, id } from '../dom.js';
 import { t, section } from '../text.js';
 import { ask, get, query, problem } from '../api.js';
 import { time, clock } from '../format.js';
@@ -8,6 +8,7 @@ import { field } from '../dialog.js';
 
 const most = 1000; // lines that are kept on the page
 const levels = ['debug', 'info', 'warn', 'error'];
+const byDefault = 'default'; // no level of its own
 
 export async function show(content, { signal, can }) {
   const level = field('logs.level', { element: 'select', children: levels.map((l) => h('option', { value: l, selected: l === 'info' }, t('level.' + l))) });
@@ -29,14 +30,9 @@ export async function show(content, { signal, can }) {
   follower.start();
   const known = await get('/v1/logs/levels', signal).catch(() => null);
   if (!known) return;
-  const all = pairs(known);
-  subsystem.input.append(...all.map(([name]) => h('option', { value: name }, name)));
+  const all = known.levels || [];
+  subsystem.input.append(...all.map((s) => h('option', { value: s.subsystem }, s.subsystem)));
   if (can('operate')) content.append(change(all, signal));
-}
-
-// pairs are subsystems with their levels, and what they are about.
-function pairs(answer) {
-  return (answer.levels || []).map((s) => [s.subsystem, s.level, s.about]);
 }
 
 // Follower shows lines as they come.
@@ -85,22 +81,37 @@ function one(line) {
     said(line.message || '', 2000), words.length ? h('span', { class: 'minor' }, ' ', said(words.join(' '), 2000)) : null);
 }
 
+// change has a choice for each subsystem: a level of its own, or that of all others.
 function change(all, signal) {
   const faults = h('div', {});
-  return section('logs.levels', { class: 'card' }, h('p', { class: 'hint' }, t('logs.levels.hint')), faults, h('div', { class: 'inline' }, all.map(([name, level, what]) => {
-    const label = id('level');
-    return h('div', { class: 'field' }, h('label', { for: label }, said(name, 40)), h('select', {
-      id: label, title: what, on: {
-        change: async (e) => {
-          fill(faults);
-          try {
-            await ask('PUT', '/v1/logs/levels', { levels: { [name]: e.target.value } }, signal);
-            announce(t('saved'));
-          } catch (fault) {
-            if (!signal.aborted) fill(faults, problem(fault));
-          }
-        },
-      },
-    }, levels.map((l) => h('option', { value: l, selected: l === String(level).toLowerCase() }, t('level.' + l)))));
-  })));
+  const choices = all.map((s) => choice(s, async (level) => {
+    fill(faults);
+    try {
+      const now = await ask('PUT', '/v1/logs/levels', { levels: { [s.subsystem]: level } }, signal);
+      announce(t('saved'));
+      if (now?.levels) mark(now.levels);
+    } catch (fault) {
+      if (!signal.aborted) fill(faults, problem(fault));
+    }
+  }));
+  const mark = (levels) => {
+    const usual = levels.find((s) => !s.own)?.level;
+    choices.forEach((c, i) => c.mark(levels[i], usual));
+  };
+  mark(all);
+  return section('logs.levels', { class: 'card' }, h('p', { class: 'hint' }, t('logs.levels.hint')), faults, h('div', { class: 'inline' }, choices.map((c) => c.element)));
+}
+
+function choice(subsystem, change) {
+  const label = id('level');
+  const usual = h('option', { value: byDefault });
+  const select = h('select', { id: label, title: subsystem.about, on: { change: (e) => change(e.target.value) } },
+    usual, levels.map((l) => h('option', { value: l }, t('level.' + l))));
+  return {
+    element: h('div', { class: 'field' }, h('label', { for: label }, said(subsystem.subsystem, 40)), select),
+    mark(state, level) {
+      say(usual, level ? t('logs.usual.level', { level: t('level.' + level) }) : t('logs.usual'));
+      select.value = state.own ? state.level : byDefault;
+    },
+  };
 }

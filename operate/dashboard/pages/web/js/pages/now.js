@@ -137,12 +137,18 @@ function steer(signal) {
     h('button', { type: 'button', class: 'plain', on: { click: () => confirm(t('now.disconnect'), t('now.disconnect.happens'), t('now.disconnect'), () => ask('POST', '/v1/disconnect')) } }, t('now.disconnect'))), faults);
 }
 
-async function showHealth(box, signal) {
-  const place = h('p', { class: 'hint' }, t('now.health.looking'));
-  box.append(place);
-  try {
-    place.replaceWith(findings(await get('/v1/health', signal)));
-  } catch (fault) {
-    if (!signal.aborted) place.replaceWith(problem(fault));
-  }
+// healthAge is how long what the doctor found is shown before it looks again.
+const healthAge = 60000;
+
+function showHealth(box, signal) {
+  const place = h('div', {}, h('p', { class: 'hint' }, t('now.health.looking')));
+  const faults = h('div', {});
+  box.append(faults, place);
+  let shown = '';
+  every(async () => {
+    const report = await get('/v1/health', signal).catch((fault) => { fill(place); shown = ''; throw fault; });
+    const text = JSON.stringify(report.checks);
+    if (text !== shown) fill(place, findings(report));
+    shown = text;
+  }, () => healthAge, signal, faults);
 }

@@ -16,8 +16,9 @@ export async function show(content, about) {
   const user = await get(path, signal);
   about.titled(visible(name), said(name, 80));
   const may = can('administer');
-  content.append(h('p', {}, h('a', { href: '#/people' }, t('person.back'))), facts(user), may ? actions(user, path, again) : '');
-  const list = devices(user, may, again);
+  const steers = can('operate'); // disables and enables
+  content.append(h('p', {}, h('a', { href: '#/people' }, t('person.back'))), facts(user), steers ? actions(user, path, again, may) : '');
+  const list = devices(user, steers, may, again);
   content.append(h('div', { class: 'actions start' }, may ? h('button', { type: 'button', on: { click: () => addDevice(user, again) } }, t('device.add')) : null), list.element);
   list.set(user.device_list || []);
   content.append(await signs.passkeys(user, path, may, signal));
@@ -39,22 +40,20 @@ function facts(u) {
   return h('dl', { class: 'facts card' }, rows.map(([key, v]) => h('div', {}, h('dt', {}, t(key)), h('dd', {}, v))));
 }
 
-function actions(u, path, again) {
+function actions(u, path, again, may) {
   const name = said(u.name, 60);
   const patch = async (body, done) => { await ask('PATCH', path, body); announce(t(done)); again(); };
   const disabled = u.disabled || u.state === 'disabled';
   return h('div', { class: 'actions start' },
-    button('user.edit', () => edit(u, patch)),
-    u.source ? null : button('user.password.set', () => setPassword(path, again)),
-    signs.buttons(u, path, again),
+    may ? [button('user.edit', () => edit(u, patch)), u.source ? null : button('user.password.set', () => setPassword(path, again)), signs.buttons(u, path, again)] : null,
     disabled
       ? button('enable', () => patch({ disabled: false }, 'user.enabled'))
       : button('disable', () => confirm(t('user.disable.title'), tn('user.disable.happens', { name }), t('disable'), () => patch({ disabled: true }, 'user.disabled'))),
-    button('remove', () => confirm(t('user.remove.title'), tn('user.remove.happens', { name, n: u.devices }), t('remove'), async () => {
+    may ? button('remove', () => confirm(t('user.remove.title'), tn('user.remove.happens', { name, n: u.devices }), t('remove'), async () => {
       await ask('DELETE', path);
       announce(t('user.removed'));
       location.hash = '#/people';
-    })));
+    })) : null);
 }
 
 function button(key, click, label) {
@@ -86,7 +85,7 @@ function setPassword(path, again) {
   }, one);
 }
 
-function devices(u, may, again) {
+function devices(u, steers, may, again) {
   const columns = [
     { key: 'name', label: t('device.name'), order: (d) => d.name, show: (d) => [said(d.name, 60), h('div', { class: 'minor' }, said(d.common_name, 80))] },
     { key: 'state', label: t('user.state'), order: (d) => d.state || '', show: (d) => [state(d), d.expires ? h('div', { class: 'minor' }, t('device.until', { day: day(d.expires) })) : null] },
@@ -94,24 +93,26 @@ function devices(u, may, again) {
     { key: 'seen', label: t('device.seen'), order: (d) => d.last_seen || '', show: (d) => (d.last_seen ? h('time', { datetime: d.last_seen, title: time(d.last_seen) }, ago(d.last_seen)) : t('never')) },
     { key: 'usage', label: t('device.usage'), number: true, order: (d) => d.bytes_in + d.bytes_out, show: (d) => bytes(d.bytes_in + d.bytes_out) },
   ];
-  if (may) columns.push({ key: 'do', label: '', show: (d) => deviceActions(d, again) });
+  if (steers) columns.push({ key: 'do', label: '', show: (d) => deviceActions(d, again, may) });
   return table.make({ caption: t('devices'), columns, rowKey: (d) => d.common_name || d.name, sort: 'name', empty: h('p', {}, t('devices.empty')) });
 }
 
-function deviceActions(d, again) {
+function deviceActions(d, again, may) {
   const path = '/v1/devices/' + part(d.common_name);
   const name = said(d.common_name, 80);
   const label = (key) => t(key) + ': ' + visible(d.common_name);
   const patch = async (body, done) => { await ask('PATCH', path, body); announce(t(done)); again(); };
   const disabled = d.disabled || d.state === 'disabled';
+  const able = disabled
+    ? button('enable', () => patch({ disabled: false }, 'device.enabled'), label('enable'))
+    : button('disable', () => confirm(t('device.disable.title'), tn('device.disable.happens', { name }), t('disable'), () => patch({ disabled: true }, 'device.disabled')), label('disable'));
+  if (!may) return h('div', { class: 'actions' }, able);
   return h('div', { class: 'actions' },
     button('device.renew', () => confirm(t('device.renew.title'), tn('device.renew.happens', { name }), t('device.renew'), async () => {
       const made = await ask('POST', path + '/renew', { link: '24h' });
       setTimeout(() => handed.show(made, again));
     }), label('device.renew')),
-    disabled
-      ? button('enable', () => patch({ disabled: false }, 'device.enabled'), label('enable'))
-      : button('disable', () => confirm(t('device.disable.title'), tn('device.disable.happens', { name }), t('disable'), () => patch({ disabled: true }, 'device.disabled')), label('disable')),
+    able,
     button('revoke', () => confirm(t('device.revoke.title'), tn('device.revoke.happens', { name }), t('revoke'), async () => {
       await ask('POST', '/v1/revoke', { name: d.common_name });
       announce(t('device.revoked'));

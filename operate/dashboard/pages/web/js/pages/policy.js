@@ -6,14 +6,17 @@ import { ask, get } from '../api.js';
 import { form, field } from '../dialog.js';
 
 export async function show(content, { signal }) {
-  const policy = await get('/v1/policy', signal);
-  const text = policy.text || '';
-  if (!policy.file && !text) {
-    content.append(h('div', { class: 'empty' }, h('p', {}, t('policy.empty')), h('p', {}, t('policy.empty.next'))));
+  const policy = await get('/v1/policy', signal).catch((fault) => {
+    if (fault.code === 'unsupported') return null; // there is none
+    throw fault;
+  });
+  if (!policy) {
+    content.append(h('div', { class: 'empty' }, h('p', {}, t('policy.empty')), h('p', {}, t('policy.empty.next'))), tester(null, null));
     return;
   }
+  const text = policy.text || '';
   const lines = listing(text);
-  content.append(tester(lines), section('policy.text', { class: 'card' }, policy.file ? h('p', { class: 'hint code' }, said(policy.file, 300)) : null,
+  content.append(tester(text, lines), section('policy.text', { class: 'card' }, policy.file ? h('p', { class: 'hint code' }, said(policy.file, 300)) : null,
     h('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t('policy.lines') }, lines.element)));
 }
 
@@ -33,14 +36,33 @@ function listing(text) {
   };
 }
 
-function tester(lines) {
+// tester asks the policy, or another text in its place. Where there is no policy (null), it asks
+// the text alone.
+function tester(policy, lines) {
   const question = field('policy.question', { name: 'question', required: true, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'none', hint: t('policy.question.hint') });
+  const other = field('policy.other', { element: 'textarea', name: 'text', rows: 8, required: policy === null, class: 'code', autocomplete: 'off', spellcheck: 'false', autocapitalize: 'none', value: policy || '', hint: t('policy.other.hint') });
   const answer = h('div', { role: 'status' });
   return section('policy.tester', { class: 'card' }, form(t('policy.ask'), async () => {
     fill(answer);
-    const result = await ask('POST', '/v1/policy/check', { questions: [question.input.value.trim().replace(/\?$/, '')] });
-    const first = (result.answers || result.results || [])[0] || {};
-    lines.mark(first.line || Number(/(?:^|:|line )(\d+)(?::|\b)/.exec(first.why || '')?.[1] || 0));
-    fill(answer, h('p', { class: 'answer ' + (first.yes ? 'yes' : 'no') }, h('strong', {}, t(first.yes ? 'yes' : 'no')), ' ', said(first.fault || first.why || '', 500)));
-  }, question, answer));
+    lines?.mark(0);
+    const text = other.input.value;
+    const another = text !== policy && text.trim() !== '';
+    const result = await ask('POST', '/v1/policy/check', { questions: [question.input.value.trim().replace(/\?$/, '')], ...(another ? { text } : {}) });
+    fill(answer, faults(result.faults || []), (result.answers || []).map(one));
+    if (!another) lines?.mark(lineOf(result.answers?.[0]));
+  }, question, policy === null ? other : h('details', {}, h('summary', {}, t('policy.other.try')), other.box), answer));
+}
+
+function faults(list) {
+  return list.length ? h('div', { class: 'problem' }, list.map((f) => h('p', {}, said(f, 1000)))) : null;
+}
+
+function one(answer) {
+  if (answer.fault) return h('p', { class: 'problem' }, said(answer.fault, 500));
+  return h('p', { class: 'answer ' + (answer.yes ? 'yes' : 'no') }, h('strong', {}, t(answer.yes ? 'yes' : 'no')), ' ', said(answer.why || '', 500));
+}
+
+// lineOf is the line that an answer names, 0 for none.
+function lineOf(answer) {
+  return Number(/(?:^|:|line )(\d+)(?::|\b)/.exec(answer?.why || '')?.[1] || 0);
 }
