@@ -66,6 +66,9 @@ const (
 	ByRoom     By = "room"     // there is no address or place left
 )
 
+// Refusers are all that refuse.
+var Refusers = []By{ByLogin, ByKey, ByList, ByRules, ByProgram, BySettings, ByCipher, ByRoom}
+
 // Error returns the reason and the cause.
 func (r *Refusal) Error() string {
 	if r.Cause == nil {

@@ -50,6 +50,14 @@ var dropNames = [drops]string{
 
 func (d Drop) String() string { return dropNames[d] }
 
+// Drops are all reasons why a packet is dropped.
+func Drops() (all []Drop) {
+	for d := Kept + 1; d < drops; d++ {
+		all = append(all, d)
+	}
+	return all
+}
+
 // Counters count dropped packets by reason.
 type Counters = count.Reasons[Drop]
 

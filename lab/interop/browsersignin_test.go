@@ -171,7 +171,7 @@ func (b *browserServer) host(name string) *netns {
 	b.t.Helper()
 	c := b.lab.host(name)
 	w := b.lab.join(c, b.netns)
-	c.ip("route", "add", browserAddress, "via", w.b4.String())
+	c.ip("route", "add", "default", "via", w.b4.String())
 	c.knowsProvider()
 	return c
 }

@@ -58,20 +58,22 @@ func parsePosition(id string) (position, error) {
 
 func addEvents(a *api.API, kept *recent.Recent) {
 	api.Stream(a, api.Op{Method: http.MethodGet, Path: EventsPath, Group: "events", Scope: api.Read, Summary: "What happens, as it happens",
-		Doc: "Each event has an id. A reader that comes again with the id of its last event (Last-Event-ID) gets what happened since, as far as that is kept; the message missed says how many are not. A reader that is slow is told so in the same way."},
+		Doc: "Each event has an id. A reader that comes again with the id of its last event (Last-Event-ID) gets what happened since, as far as that is kept; the message missed says how many are not. A reader that is slow is told so in the same way. An id without a message (data) stands for events that the reader did not ask for, and for none at the beginning: take it as the last one's."},
 		map[string]any{eventMessage: backend.Event{}, missedMessage: Missed{}},
 		func(ctx context.Context, in *follow, s *api.Sender) error {
 			at, restarted, err := in.from(kept)
 			if err != nil {
 				return err
 			}
-			if err := s.Begin(); err != nil {
-				return err
-			}
+			defer kept.Join()()
+			id := position{kept.Epoch(), at}.String()
 			if restarted {
-				if err := s.Send(api.Message{Event: missedMessage, Data: Missed{Time: time.Now().UTC(), Restarted: true}}); err != nil {
-					return err
-				}
+				err = s.Send(api.Message{ID: id, Event: missedMessage, Data: Missed{Time: time.Now().UTC(), Restarted: true}})
+			} else {
+				err = s.Mark(id)
+			}
+			if err != nil {
+				return err
 			}
 			return in.send(ctx, kept, at, s)
 		})
@@ -97,8 +99,13 @@ func (f *follow) from(kept *recent.Recent) (sequence uint64, restarted bool, err
 	return p.sequence, false, nil
 }
 
+// unmarked is how many events may pass a reader that does not want them before it is given an id, so
+// that it resumes well before they are not kept any more.
+const unmarked = 256
+
 // send sends what happens behind a sequence, until ctx ends.
 func (f *follow) send(ctx context.Context, kept *recent.Recent, at uint64, s *api.Sender) error {
+	told := at // the reader has the id of
 	for {
 		list, missed, more := kept.After(ctx, at)
 		if !more {
@@ -106,6 +113,7 @@ func (f *follow) send(ctx context.Context, kept *recent.Recent, at uint64, s *ap
 		}
 		if missed > 0 {
 			at += missed
+			told = at
 			m := Missed{Time: list[0].Time, Count: missed}
 			if err := s.Send(api.Message{ID: position{kept.Epoch(), at}.String(), Event: missedMessage, Data: m}); err != nil {
 				return err
@@ -123,6 +131,13 @@ func (f *follow) send(ctx context.Context, kept *recent.Recent, at uint64, s *ap
 			if err := s.Send(m); err != nil {
 				return err
 			}
+			told = at
+		}
+		if at-told >= unmarked {
+			if err := s.Mark(position{kept.Epoch(), at}.String()); err != nil {
+				return err
+			}
+			told = at
 		}
 	}
 }

@@ -39,8 +39,8 @@ var (
 	overflow       = declare(counter, "culvert_queue_overflow_packets_total", "Packets that waited too long in the adapter's queue or found it full.")
 	handshakes     = declare(counter, "culvert_handshakes_total", "First handshakes that ended, by the stage at which they did and by outcome.", "stage", "outcome")
 	certificateEnd = declare(gauge, "culvert_certificate_end_timestamp_seconds", "When a certificate or a revocation list of this process ends, in Unix time.", "what")
-	readers        = declare(gauge, "culvert_event_readers", "Readers of events: the API, the dashboard, management clients.")
-	missed         = declare(counter, "culvert_events_missed_total", "Events that a reader was too slow for, each counted for each such reader.")
+	readers        = declare(gauge, "culvert_event_readers", "Readers of events by the API, of which open pages of the dashboard are some.")
+	missed         = declare(counter, "culvert_events_missed_total", "Events that were gone when a reader came to them, each counted for each such reader: one of the API (api), or a part of the process, such as its history (process).", "reader")
 )
 
 // Of a server alone.

@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"culvert/access/auth"
 	"culvert/role/event"
 	"culvert/role/server"
+	"culvert/role/server/admission"
 	"culvert/session"
 	"culvert/session/negotiate"
 )
@@ -41,7 +44,9 @@ type counts struct {
 // idle says that no handshake is under way.
 const idle = -1
 
-func newCounts() *counts {
+// newCounts has counted nothing. What can be told of a role is there from the beginning, as 0: an
+// alert sees no increase in a series that begins with its first event.
+func newCounts(server bool) *counts {
 	histogram := func(name, help string) prometheus.HistogramOpts {
 		return prometheus.HistogramOpts{Name: name, Help: help, Buckets: durations}
 	}
@@ -62,6 +67,20 @@ func newCounts() *counts {
 	c.one.at.Store(idle)
 	for _, outcome := range []string{"completed", "failed"} {
 		c.renewals.WithLabelValues(outcome)
+	}
+	for _, how := range endings(server) {
+		c.ended.WithLabelValues(how)
+	}
+	if !server {
+		return c
+	}
+	for _, by := range access.Refusers {
+		c.refusals.WithLabelValues(string(by))
+	}
+	for _, source := range admission.Sources {
+		for _, outcome := range []string{"refused", "accepted", "error", "challenged"} {
+			c.signIns.WithLabelValues(source, outcome)
+		}
 	}
 	return c
 }
@@ -133,7 +152,7 @@ func (m *Metrics) Client(e server.Event) {
 		c.certified.Inc()
 	case server.Ended:
 		if e.WasUp {
-			c.ended.WithLabelValues(how(e.How)).Inc()
+			c.ended.WithLabelValues(ways[e.How]).Inc()
 		}
 	}
 }
@@ -144,9 +163,15 @@ func (c *counts) refused(by access.By) {
 	}
 }
 
-// how is how a session ended, in a word.
-func how(e server.Ending) string {
-	return map[server.Ending]string{server.Lost: "lost", server.Left: "left", server.Dismissed: "dismissed", server.MadeRoom: "displaced"}[e]
+// ways are how sessions end that were up, in a word.
+var ways = map[server.Ending]string{server.Lost: "lost", server.Left: "left", server.Dismissed: "dismissed"}
+
+// endings are those of sessions of a role.
+func endings(isServer bool) []string {
+	if isServer {
+		return slices.Collect(maps.Values(ways))
+	}
+	return []string{ways[server.Lost], ways[server.Left]}
 }
 
 // Peer counts an event of a role with one peer. It does not block.
@@ -176,9 +201,9 @@ func (m *Metrics) Peer(e event.Event) {
 	case event.Moved:
 		c.floats.Inc()
 	case event.Left:
-		c.ended.WithLabelValues("left").Inc()
+		c.ended.WithLabelValues(ways[server.Left]).Inc()
 	case event.Lost:
-		c.ended.WithLabelValues("lost").Inc()
+		c.ended.WithLabelValues(ways[server.Lost]).Inc()
 	}
 }
 

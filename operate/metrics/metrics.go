@@ -20,7 +20,7 @@ type Backend interface {
 	Status() backend.Status
 	// Traffic is what was carried so far, of peers who are here, and of all who have left.
 	Traffic(peers []backend.Peer) server.Traffic
-	// Reading is how many readers of events there are, and how many events they lost.
+	// Reading is how many parts of the process read events, and how many events they lost.
 	Reading() (readers int, lost uint64)
 }
 
@@ -35,6 +35,9 @@ type Options struct {
 	Config *config.Config
 	Log    *slog.Logger
 	Now    func() time.Time // nil: time.Now
+	// Readers is how many readers of events the API has, and how many events were gone before
+	// they came to them; nil: there is no API.
+	Readers func() (readers int, missed uint64)
 }
 
 // Metrics are those of one run of a role. Make it with New; nil counts nothing and serves
@@ -52,8 +55,8 @@ func New(o Options) *Metrics {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	m := &Metrics{registry: prometheus.NewRegistry(), counts: newCounts(), log: o.Log}
-	m.state = &state{per: o.Config.Metrics.Per, dates: newDates(o.Config.Trust, o.Now), counts: m.counts}
+	m := &Metrics{registry: prometheus.NewRegistry(), counts: newCounts(o.Config.Mode == config.ModeServer), log: o.Log}
+	m.state = &state{readers: o.Readers, per: o.Config.Metrics.Per, dates: newDates(o.Config.Trust, o.Now), counts: m.counts}
 	m.registry.MustRegister(m.state, m.counts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if o.Config.Metrics.OpenVPNNames {
 		m.registry.MustRegister(&exporter{of: m.state, path: o.Config.Process.Status, now: o.Now})

@@ -98,8 +98,8 @@ func of(t *testing.T, c config.Metrics) *Metrics {
 		t.Fatal(err)
 	}
 	file := func(text []byte) *config.File { return &config.File{Inline: true, Text: text} }
-	return New(Options{Log: quiet(), Now: func() time.Time { return began }, Config: &config.Config{
-		Metrics: c, Trust: config.Trust{CA: file(authority.CertPEM()), Cert: file(authority.CertPEM()), CRLVerify: file(list)}}})
+	return New(Options{Log: quiet(), Now: func() time.Time { return began }, Readers: func() (int, uint64) { return 2, 4 }, Config: &config.Config{
+		Mode: config.ModeServer, Metrics: c, Trust: config.Trust{CA: file(authority.CertPEM()), Cert: file(authority.CertPEM()), CRLVerify: file(list)}}})
 }
 
 // everything is metrics of a server of which all has happened.
@@ -152,12 +152,13 @@ culvert_bytes_total{direction="out"} 2000
 culvert_client_certificates_ending{days="14"} 2
 culvert_client_certificates_ending{days="30"} 3
 culvert_client_certificates_ending{days="7"} 1
-# HELP culvert_drops_total Packets that were dropped, by reason.
-# TYPE culvert_drops_total counter
-culvert_drops_total{reason="replayed"} 3
-# HELP culvert_events_missed_total Events that a reader was too slow for, each counted for each such reader.
+# HELP culvert_events_missed_total Events that were gone when a reader came to them, each counted for each such reader: one of the API (api), or a part of the process, such as its history (process).
 # TYPE culvert_events_missed_total counter
-culvert_events_missed_total 17
+culvert_events_missed_total{reader="api"} 4
+culvert_events_missed_total{reader="process"} 17
+# HELP culvert_event_readers Readers of events by the API, of which open pages of the dashboard are some.
+# TYPE culvert_event_readers gauge
+culvert_event_readers 2
 # HELP culvert_handshakes_total First handshakes that ended, by the stage at which they did and by outcome.
 # TYPE culvert_handshakes_total counter
 culvert_handshakes_total{outcome="completed",stage="up"} 5
@@ -178,10 +179,6 @@ culvert_pool_addresses{family="ipv6"} 65536
 # HELP culvert_queue_overflow_packets_total Packets that waited too long in the adapter's queue or found it full.
 # TYPE culvert_queue_overflow_packets_total counter
 culvert_queue_overflow_packets_total 2
-# HELP culvert_refusals_total Clients that a server turned away, by who refused.
-# TYPE culvert_refusals_total counter
-culvert_refusals_total{by="login"} 1
-culvert_refusals_total{by="room"} 1
 # HELP culvert_rekeys_total Renewals of keys, by outcome.
 # TYPE culvert_rekeys_total counter
 culvert_rekeys_total{outcome="completed"} 1
@@ -192,13 +189,9 @@ culvert_sessions{state="connected"} 2
 culvert_sessions{state="connecting"} 1
 # HELP culvert_sessions_ended_total Sessions that had been up and ended, by how.
 # TYPE culvert_sessions_ended_total counter
+culvert_sessions_ended_total{how="dismissed"} 0
 culvert_sessions_ended_total{how="left"} 1
-# HELP culvert_sign_ins_total Answers about logins, by who was asked and by outcome.
-# TYPE culvert_sign_ins_total counter
-culvert_sign_ins_total{outcome="accepted",source="accounts"} 1
-culvert_sign_ins_total{outcome="challenged",source="accounts"} 1
-culvert_sign_ins_total{outcome="error",source="program"} 1
-culvert_sign_ins_total{outcome="refused",source="program"} 1
+culvert_sessions_ended_total{how="lost"} 0
 `
 	var names []string
 	for line := range strings.Lines(want) {
@@ -209,6 +202,21 @@ culvert_sign_ins_total{outcome="refused",source="program"} 1
 	}
 	if err := testutil.GatherAndCompare(m.registry, strings.NewReader(want), names...); err != nil {
 		t.Error(err)
+	}
+	page := scrape(t, m)
+	for series, values := range map[string]string{
+		"drops":    `reason="replayed"} 3, reason="malformed"} 0, reason="beyond the client's rate"} 0`,
+		"refusals": `by="login"} 1, by="room"} 1, by="list"} 0, by="cipher"} 0`,
+		"sign_ins": `outcome="accepted",source="accounts"} 1, outcome="challenged",source="accounts"} 1, outcome="error",source="accounts"} 0, outcome="error",source="program"} 1, outcome="refused",source="plugin"} 0`,
+	} {
+		for value := range strings.SplitSeq(values, ", ") {
+			if line := "culvert_" + series + "_total{" + value + "\n"; !strings.Contains(page, line) {
+				t.Errorf("no %s", line)
+			}
+		}
+	}
+	if strings.Contains(page, tuntap.QueueFull) {
+		t.Error("what did not fit into the queue is told twice")
 	}
 	if n := testutil.CollectAndCount(m.counts, "culvert_handshake_stage_duration_seconds"); n != session.Stages {
 		t.Errorf("%d stages have durations", n)

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"cmp"
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"culvert/operate/backend"
 	"culvert/role/server"
 	"culvert/session"
+	"culvert/tunnel"
 )
 
 // state tells how a back end is when it is asked.
@@ -23,6 +25,7 @@ type state struct {
 	per     config.MetricsPer
 	dates   *dates
 	counts  *counts
+	readers func() (int, uint64)    // of the API; nil: none
 	backend atomic.Pointer[Backend] // nil: it has not begun
 
 	// mu is for scrapes alone.
@@ -100,10 +103,14 @@ func (s *state) common(to telling, b Backend, now *backend.Status) {
 	to.tell(bytesTotal, float64(t.BytesOut), "out")
 	to.tell(packetsTotal, float64(t.PacketsIn), "in")
 	to.tell(packetsTotal, float64(t.PacketsOut), "out")
-	for reason, n := range now.Drops {
-		if reason != tuntap.QueueFull {
-			to.tell(drops, float64(n), reason)
-		}
+	reasons := maps.Clone(now.Drops)
+	delete(reasons, tuntap.QueueFull)
+	for _, reason := range tunnel.Drops() { // also those that have not happened
+		to.tell(drops, float64(reasons[reason.String()]), reason.String())
+		delete(reasons, reason.String())
+	}
+	for reason, n := range reasons {
+		to.tell(drops, float64(n), reason)
 	}
 	to.tell(overflow, float64(now.Drops[tuntap.QueueFull]))
 	to.tell(marked, float64(now.Marked))
@@ -111,9 +118,13 @@ func (s *state) common(to telling, b Backend, now *backend.Status) {
 		to.tell(waiting, float64(q.Waiting))
 		to.tell(room, float64(q.Room))
 	}
-	reading, lost := b.Reading()
-	to.tell(readers, float64(reading))
-	to.tell(missed, float64(lost))
+	_, lost := b.Reading()
+	to.tell(missed, float64(lost), "process")
+	if s.readers != nil {
+		reading, gone := s.readers()
+		to.tell(readers, float64(reading))
+		to.tell(missed, float64(gone), "api")
+	}
 }
 
 // traffic is what was carried, and never less than was told before.

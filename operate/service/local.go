@@ -116,6 +116,17 @@ func (l *local) serve(b backend.Backend, adapter string) (name string, stop func
 	return name, stop, err
 }
 
+// reading is how many read events by the API, and how many were gone when they came to them.
+func (l *local) reading() (readers int, missed uint64) {
+	l.mu.Lock()
+	kept := l.kept
+	l.mu.Unlock()
+	if kept == nil {
+		return 0, 0
+	}
+	return kept.Reading()
+}
+
 func (l *local) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

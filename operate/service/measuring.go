@@ -13,7 +13,7 @@ func measuring(c *config.Config, r roles) *metrics.Metrics {
 	if c.Metrics.Listen.Port() == 0 {
 		return nil
 	}
-	m := metrics.New(metrics.Options{Config: c, Log: r.log})
+	m := metrics.New(metrics.Options{Config: c, Log: r.log, Readers: r.local.reading})
 	if err := m.Open(c.Metrics); err != nil {
 		r.log.Error("no metrics are served", "error", err)
 	}

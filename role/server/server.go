@@ -245,11 +245,11 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	s.sockets.serve(ctx, failed)
 	defer s.host.keepRoutes(ctx, s.adapter)()
 	defer unfollow() // before the others wait for another configuration, whose programs may hang
-	level, text := event.Completed(s.host.missing(s.adapter))
-	s.log.Log(ctx, level, text, "listening", strings.Join(s.sockets.addrs(), ", "), "adapter", s.adapter.Name())
 	if s.opts.Ready != nil {
 		s.opts.Ready(s)
 	}
+	level, text := event.Completed(s.host.missing(s.adapter)) // whoever waits for this line finds all ready
+	s.log.Log(ctx, level, text, "listening", strings.Join(s.sockets.addrs(), ", "), "adapter", s.adapter.Name())
 	err = s.attend(ctx, failed)
 	if ctx.Err() == nil {
 		return err

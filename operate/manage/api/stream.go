@@ -110,6 +110,20 @@ func (s *Sender) Send(m Message) error {
 	return s.write(b.Bytes())
 }
 
+// Mark tells the reader that it resumes behind id from now on, where there is no message to say so.
+// It begins the answer, as Send does.
+func (s *Sender) Mark(id string) error {
+	if strings.ContainsAny(id, "\r\n\x00") {
+		return errors.New("an id with a line's end")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.begin(); err != nil {
+		return err
+	}
+	return s.write(fmt.Appendf(nil, "id: %s\n\n", id))
+}
+
 // write writes, with mu held.
 func (s *Sender) write(b []byte) error {
 	if s.err == nil && len(b) > 0 {

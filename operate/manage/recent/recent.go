@@ -41,6 +41,8 @@ type Recent struct {
 	changed chan struct{}         // closed with the next event, and at the end
 	ended   bool
 	lives   map[uint64]*life
+	readers int
+	missed  uint64 // by them
 	up      int
 	rates   rates
 }
@@ -81,6 +83,24 @@ func (r *Recent) Last() uint64 {
 	return r.last
 }
 
+// Join counts a reader until it calls leave.
+func (r *Recent) Join() (leave func()) {
+	count := func(n int) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.readers += n
+	}
+	count(1)
+	return func() { count(-1) }
+}
+
+// Reading is how many readers there are, and how many events were gone when After came to them.
+func (r *Recent) Reading() (readers int, missed uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.readers, r.missed
+}
+
 // follow takes events in until there are no more.
 func (r *Recent) follow(ctx context.Context, reader *backend.Reader) {
 	for {
@@ -109,6 +129,7 @@ func (r *Recent) After(ctx context.Context, sequence uint64) (list []Numbered, m
 		r.mu.Lock()
 		if r.last > sequence {
 			list, missed = r.after(sequence)
+			r.missed += missed
 			r.mu.Unlock()
 			return list, missed, true
 		}

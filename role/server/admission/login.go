@@ -28,6 +28,16 @@ type login struct {
 	optional bool         // ask the checkers even about clients without a password
 }
 
+// Sources are the names of who can be asked about logins, as Options.Counted is given them.
+var Sources = []string{fromPlugin, fromProgram, fromManagement, fromAccounts}
+
+const (
+	fromPlugin     = "plugin"
+	fromProgram    = "program"
+	fromManagement = "management"
+	fromAccounts   = "accounts"
+)
+
 func newLogin(c *config.Config, o Options, run hooks.Options) (l login, err error) {
 	if n := len(o.Plugins); n < len(c.Login.Plugins) { // else anybody might come in
 		return l, fmt.Errorf("%v: plugin: nothing here does the work of the plugins that check logins; serve this configuration by the command culvert", c.Login.Plugins[n].Pos)
@@ -37,17 +47,17 @@ func newLogin(c *config.Config, o Options, run hooks.Options) (l login, err erro
 			l.checkers = append(l.checkers, counted(c, who, o.Counted))
 		}
 	}
-	count("plugin", o.Plugins...)
+	count(fromPlugin, o.Plugins...)
 	if c.Login.UserPassVerify != nil {
 		script, err := newScript(c, run)
 		if err != nil {
 			return l, err
 		}
-		count("program", script)
+		count(fromProgram, script)
 	}
-	count("management", o.Checkers...)
+	count(fromManagement, o.Checkers...)
 	if o.SignIn != nil {
-		l.signIn = counted(o.SignIn, "accounts", o.Counted)
+		l.signIn = counted(o.SignIn, fromAccounts, o.Counted)
 	}
 	policy := l.policy(c)
 	tokens, err := newTokens(c, policy)
