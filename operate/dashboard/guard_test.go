@@ -4,13 +4,16 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"culvert/config"
 	"culvert/operate/manage/api"
+	"culvert/operate/web"
 )
 
 // netOf is the network of a number.
@@ -168,5 +171,49 @@ func TestPaths(t *testing.T) {
 	}
 	for _, c := range [][2]string{{"GET", "/auth/passkeys"}, {"DELETE", "/auth/passkeys/a"}, {"POST", "/auth/passkeys/begin"}, {"POST", "/auth/passkeys/finish"}} {
 		b.ask(c[0], c[1], nil, 401, nil)
+	}
+}
+
+// TestGuessedFromHere: from the address of one who guesses passwords, nobody else is let in for a while; who
+// is signed in goes on.
+func TestGuessedFromHere(t *testing.T) {
+	w := newWorld(t)
+	s, err := web.Open(web.Options{Web: config.Web{Listen: netip.MustParseAddrPort("127.0.0.1:0"), URL: site}, Log: slog.New(slog.DiscardHandler), Own: w.Dashboard, What: "the dashboard"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	defer s.Close()
+	alice, stranger := w.browser(), w.browser()
+	alice.ask("POST", "/auth/password", map[string]string{"name": "alice", "password": "correct horse"}, 200, nil)
+	client := &http.Client{Transport: new(http.Transport)}
+	defer client.CloseIdleConnections()
+	ask := func(b *browser, method, path string, body any) (int, string) {
+		t.Helper()
+		r := b.request(method, path, body)
+		r.RequestURI, r.URL.Scheme, r.URL.Host, r.Host = "", "http", s.Addr().String(), r.URL.Host
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(text)
+	}
+	status, text := 0, ""
+	for n := 0; n < 100 && status != http.StatusTooManyRequests; n++ {
+		status, text = ask(stranger, "POST", "/auth/link", map[string]string{"token": "x"})
+	}
+	if status != http.StatusTooManyRequests || !strings.Contains(text, `"code":"too-many"`) {
+		t.Errorf("one who guesses: %d %s", status, text)
+	}
+	if status, text := ask(stranger, "POST", "/auth/password", map[string]string{"name": "alice", "password": "correct horse"}); status != http.StatusTooManyRequests {
+		t.Errorf("a sign-in from there: %d %s", status, text)
+	}
+	if status, text := ask(alice, "GET", "/v1/status", nil); status != 200 {
+		t.Errorf("who is signed in: %d %s", status, text)
 	}
 }

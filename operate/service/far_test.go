@@ -178,6 +178,13 @@ func TestGuessing(t *testing.T) {
 	if counts[429] < 50 || counts[401] < 10 || counts[401]+counts[429] != 100 {
 		t.Errorf("answers: %v", counts)
 	}
+	if status := ask(good); status != 200 {
+		t.Errorf("a good token from the address of one who guesses: %d", status)
+	}
+	var refused *api.Error
+	if _, err := f.client(t, "x").Status(t.Context()); !errors.As(err, &refused) || refused.Code != api.TooMany.Code {
+		t.Errorf("one who guesses is told: %v", err)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.notes) != counts[401] {

@@ -53,11 +53,11 @@ type misses struct {
 
 func newMisses() *misses { return &misses{spent: map[netip.Prefix]time.Time{}} }
 
-// tooMany reports whether a source has to wait.
-func (m *misses) tooMany(from netip.Prefix, now time.Time) bool {
+// wait is how long a source has to wait; 0: not at all.
+func (m *misses) wait(from netip.Prefix, now time.Time) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.spent[from].Sub(now) > (missesAtOnce-1)*missEvery
+	return max(0, max(0, m.spent[from].Sub(now))-(missesAtOnce-1)*missEvery)
 }
 
 // add notes one more.

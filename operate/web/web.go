@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -44,8 +45,8 @@ type Options struct {
 	// Directive is the one that asks for the listener; "": web-listen.
 	Directive string
 	// Own, if not nil, answers in place of what Handle is given. It sets its answers'
-	// headers, bounds bodies, and says by Known whom it knows. What is what it answers for,
-	// such as "the dashboard".
+	// headers, bounds bodies, says by Known whom it knows, and refuses by Limited whom it does
+	// not. What is what it answers for, such as "the dashboard".
 	Own  http.Handler
 	What string
 	// Proxied: another program of this host may stand between browsers and here, and says
@@ -64,6 +65,7 @@ type Server struct {
 	http     *http.Server
 	misses   *misses
 	proxied  bool // Options has it
+	own      bool // the handler refuses who guesses
 	what     string
 	working  sync.WaitGroup
 	end      context.CancelFunc // nil before Start
@@ -105,7 +107,7 @@ func mend(err error, directive string) string {
 }
 
 func newServer(l net.Listener, at *url.URL, id *identity, o Options) *Server {
-	s := &Server{log: o.Log, url: at, identity: id, mux: http.NewServeMux(), misses: newMisses(), proxied: o.Proxied, what: cmp.Or(o.What, "web pages")}
+	s := &Server{log: o.Log, url: at, identity: id, mux: http.NewServeMux(), misses: newMisses(), proxied: o.Proxied, own: o.Own != nil, what: cmp.Or(o.What, "web pages")}
 	ofOne := mostOfOne
 	if o.Proxied { // all come from one source
 		ofOne = mostConns
@@ -191,15 +193,15 @@ func (s *Server) watched(h http.Handler) http.Handler {
 			r.RemoteAddr = forwarded(r)
 		}
 		source := sourceOf(r.RemoteAddr)
-		if s.misses.tooMany(source, time.Now()) {
+		noted := &noted{ResponseWriter: w, wait: s.misses.wait(source, time.Now())}
+		if noted.wait > 0 && !s.own {
 			Secure(w.Header())
-			w.Header().Set("Retry-After", "60")
-			w.WriteHeader(http.StatusTooManyRequests)
+			Limited(noted)
+			http.Error(noted, "Too many requests for what is not there came from this address: try again later.", http.StatusTooManyRequests)
 			return
 		}
-		noted := &noted{ResponseWriter: w}
 		defer func() {
-			if noted.status >= 400 && noted.status < 500 && !noted.known {
+			if noted.status >= 400 && noted.status < 500 && !noted.known && noted.wait == 0 {
 				s.misses.add(source, time.Now())
 			}
 			if fault := recover(); fault != nil && fault != http.ErrAbortHandler {
@@ -214,14 +216,30 @@ func (s *Server) watched(h http.Handler) http.Handler {
 // Known says of an answer that whoever asked is known: what they ask for in vain is no guess.
 // Writers that are not of this package mean nothing to it.
 func Known(w http.ResponseWriter) {
+	if n := notedOf(w); n != nil {
+		n.known = true
+	}
+}
+
+// Limited reports whether who asks has guessed too often, and is to be refused unless they are
+// known. It sets Retry-After then. Writers that are not of this package are not limited.
+func Limited(w http.ResponseWriter) bool {
+	n := notedOf(w)
+	if n == nil || n.wait == 0 {
+		return false
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(int((n.wait+time.Second-1)/time.Second)))
+	return true
+}
+
+func notedOf(w http.ResponseWriter) *noted {
 	for {
 		if n, ok := w.(*noted); ok {
-			n.known = true
-			return
+			return n
 		}
 		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
-			return
+			return nil
 		}
 		w = inner.Unwrap()
 	}
@@ -242,7 +260,8 @@ func Secure(h http.Header) {
 type noted struct {
 	http.ResponseWriter
 	status int
-	known  bool // Known has it
+	known  bool          // Known has it
+	wait   time.Duration // Limited has it
 }
 
 // WriteHeader implements http.ResponseWriter.

@@ -152,19 +152,19 @@ func TestMisses(t *testing.T) {
 		t.Error(one, other)
 	}
 	for range missesAtOnce {
-		if m.tooMany(one, now) {
+		if m.wait(one, now) > 0 {
 			t.Fatal("too early")
 		}
 		m.add(one, now)
 	}
-	if !m.tooMany(session.Source(netip.MustParseAddr("2001:db8:0:1::2")), now) || m.tooMany(other, now) {
+	if m.wait(session.Source(netip.MustParseAddr("2001:db8:0:1::2")), now) != missEvery || m.wait(other, now) > 0 {
 		t.Error("the wrong one has to wait")
 	}
-	if m.tooMany(one, now.Add(missEvery)) {
+	if m.wait(one, now.Add(missEvery)) > 0 {
 		t.Error("no way back")
 	}
 	m.add(one, now.Add(-time.Hour))
-	if m.tooMany(one, now.Add(-time.Hour)) {
+	if m.wait(one, now.Add(-time.Hour)) > 0 {
 		t.Error("a clock that was set back has somebody wait for an hour")
 	}
 	for n := range 3 * sourcesOfMiss {
@@ -295,6 +295,10 @@ func TestOwn(t *testing.T) {
 			<-reached
 			io.WriteString(w, "end")
 		default:
+			if Limited(w) {
+				w.WriteHeader(http.StatusTooManyRequests)
+				return
+			}
 			w.WriteHeader(http.StatusNotFound)
 		}
 	})
@@ -322,7 +326,13 @@ func TestOwn(t *testing.T) {
 	if last != http.StatusTooManyRequests {
 		t.Error("guesses are answered:", last)
 	}
+	if r, _ := s.get(t, "/known"); r.StatusCode != 404 {
+		t.Error("who is known has to wait:", r.Status)
+	}
 	Known(httptest.NewRecorder()) // means nothing
+	if Limited(httptest.NewRecorder()) {
+		t.Error("a writer of another package is limited")
+	}
 }
 
 // TestPlain: on loopback there may be no certificate, and a proxy that says who asks: only

@@ -59,17 +59,25 @@ func NewDoor(o Options) *Door {
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	web.Secure(w.Header())
 	if fromPage(r) {
+		if tooMany(w) {
+			return
+		}
 		crossSite.Error("a browser asks this for a page, and no page may use this API", "open the dashboard in browsers; programs send neither Origin nor Sec-Fetch-Site").Write(w)
 		return
 	}
 	token, shown := bearer(r.Header)
 	if !shown {
+		if tooMany(w) {
+			return
+		}
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		api.SignIn.Error("no token is shown", "send one that culvert token add made: Authorization: Bearer TOKEN").Write(w)
 		return
 	}
 	who, err := find(r.Context(), d.o.Store, d.o.Now(), token)
 	switch {
+	case errors.Is(err, ErrUnknown) && tooMany(w):
+		return
 	case errors.Is(err, ErrUnknown):
 		d.guessed(r)
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
@@ -87,6 +95,15 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NewResponseController(w).SetReadDeadline(time.Time{}) // or it would end an answer that takes longer
 	}
 	d.o.API.ServeHTTP(w, r.WithContext(api.As(ctx, api.Caller{Name: who.Name, Scope: who.Scope, Via: Via})))
+}
+
+// tooMany refuses who has guessed too often, without a word about what they show.
+func tooMany(w http.ResponseWriter) bool {
+	limited := web.Limited(w)
+	if limited {
+		api.TooMany.Error("too many requests without a good token came from this address", "ask again later; who has a good token is not kept waiting").Write(w)
+	}
+	return limited
 }
 
 // enter notes that a token is in use, and ends its use with the token, whose record may have
