@@ -77,6 +77,9 @@ func setScriptSecurity(b *builder, d *call) error {
 	return nil
 }
 
+// isOptional reports whether setenv marks a directive as optional.
+func isOptional(d *call) bool { return len(d.args) > 1 && d.args[0] == "opt" }
+
 // setSetenv sets a variable, and does what some names ask for: opt marks a directive
 // as optional, FORWARD_COMPATIBLE ignores unknown ones, and GENERIC_CONFIG marks a
 // profile that must not be used as it is.
@@ -84,7 +87,7 @@ func setSetenv(b *builder, d *call) error {
 	switch {
 	case d.args[0] == "GENERIC_CONFIG" && d.File != pushed:
 		return d.fault("", "GENERIC_CONFIG marks a profile for everybody, without a user's certificate", "ask whoever runs the server for a profile of your own; or put your cert and key in, and remove this line")
-	case d.args[0] == "opt" && len(d.args) > 1:
+	case isOptional(d):
 		place := InFile
 		if d.File == pushed {
 			place = InPush

@@ -89,6 +89,9 @@ func use(b *builder, row *Directive, d *call, place Where) {
 	if isInlineWord(d) {
 		return // the block is there, too
 	}
+	if row.Name == "setenv" && isOptional(d) {
+		return // the directive that it marks as optional has a line of its own
+	}
 	s := Setting{Pos: d.Pos, Name: row.Name, Block: d.inline, Connection: place == InConnection}
 	args, withheld := row.conceal.apply(b.rows, d.args, d.inline)
 	s.Args, s.Withheld = slices.Clone(args), withheld

@@ -233,6 +233,9 @@ func askAll(t *testing.T, role string) {
 			t.Errorf("%s %s with an unknown parameter: %d", op.Method, op.Path, got)
 		}
 		if documented.Body == nil {
+			if got := k.ask(t, "a body for what needs none", op.Method, op.Path, "", strings.Repeat("x", 4<<10), media, api.Administer); got != 413 {
+				t.Errorf("%s %s with a body: %d", op.Method, op.Path, got)
+			}
 			continue
 		}
 		for what, c := range map[string]struct {

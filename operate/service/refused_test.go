@@ -163,6 +163,7 @@ var ofValues = []refusal{
 	{wish{"POST /v1/devices", "", `{"user":"carol","name":"Pad of mine"}`}, "invalid"},
 	{wish{"POST /v1/devices", "", `{"user":"carol","name":"pad","ipv4":"192.0.2.1"}`}, "invalid"},
 	{wish{"POST /v1/devices", "", `{"user":"carol","name":"pad","link":"soon"}`}, "invalid"},
+	{wish{"POST /v1/devices", "", `{"user":"carol","name":"pad","expires":"2020-01-01T00:00:00Z"}`}, "invalid"},
 	{wish{"POST /v1/devices/{common_name}/renew", "phone.alice", `{"link":"soon"}`}, "invalid"},
 	{wish{"PATCH /v1/devices/{common_name}", "phone.alice", `{"limits":{"up":"much"}}`}, "invalid"},
 	{wish{"POST /v1/groups", "", `{"name":"ours","require":"a smile"}`}, "invalid"},

@@ -55,7 +55,7 @@ func New(o Options) *API {
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{Title: "Culvert", Version: cmp.Or(o.Version, "0"),
-				Description: "The operations of one process. Each has x-scope, which its caller needs: read, operate or administer."},
+				Description: "The operations of one process. Each has x-scope, which its caller needs: read, operate or administer. Besides the errors of an operation (x-codes), all answer with 429 too-many to who shows wrong tokens again and again, and with 403 cross-site to what a browser asks for a page of another site; other paths answer with 404 no-such-path, and other methods with 405 wrong-method."},
 			Components: &huma.Components{
 				Schemas:         huma.NewMapRegistry("#/components/schemas/", schemaName),
 				SecuritySchemes: map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer", Description: "made by culvert token add; on the local socket, the user's own rights count"}},

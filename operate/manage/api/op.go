@@ -59,9 +59,12 @@ func (op Op) ID() string {
 
 // Kinds are all kinds of errors that the operation may answer with.
 func (op Op) Kinds() []Kind {
-	all := []Kind{BadRequest, SignIn, Forbidden, Failed}
+	all := []Kind{BadRequest, SignIn, TooLarge, Failed}
+	if op.Scope != Read { // each caller has that at least
+		all = append(all, Forbidden)
+	}
 	if op.body {
-		all = append(all, TooLarge, WrongType)
+		all = append(all, WrongType)
 	}
 	return append(all, op.Errors...)
 }

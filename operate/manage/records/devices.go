@@ -206,6 +206,9 @@ func (o *operations) setDevice(ctx context.Context, in *struct {
 
 func (o *operations) addDevice(ctx context.Context, in *struct{ Body NewDevice }) (*Profile, error) {
 	n := in.Body
+	if !n.Expires.IsZero() && !n.Expires.After(o.Now()) {
+		return nil, kinds[registrar.Invalid].Error("expires: "+n.Expires.UTC().Format(time.RFC3339)+" is past", "name a later time, or leave it out for none")
+	}
 	life, err := o.linkLife(n.Link)
 	if err != nil {
 		return nil, fault(err)

@@ -98,7 +98,7 @@ func (o *operations) addLooks(a *api.API) {
 			page, err := o.desk.Audit(ctx, registrar.AuditQuery{After: in.After, Limit: in.Limit, What: in.What, Name: in.Name, Since: in.Since})
 			return page, fault(err)
 		})
-	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/health", Group: "store", Scope: api.Read, Summary: "What the doctor finds, at most half a minute old", Errors: directory},
+	api.Add(a, api.Op{Method: http.MethodGet, Path: "/v1/health", Group: "store", Scope: api.Read, Summary: "What the doctor finds, at most 40 seconds old", Errors: directory},
 		func(ctx context.Context, _ *api.None) (*registrar.Health, error) {
 			h, err := o.health.get(o.Now, healthAge, func() (*registrar.Health, error) { return o.desk.Health(ctx) })
 			return h, fault(err)

@@ -71,7 +71,7 @@ var kinds = map[string]api.Kind{
 	registrar.WasRevoked:    {Status: http.StatusConflict, Code: registrar.WasRevoked, Doc: "its certificates were revoked", Mend: "add it under another name"},
 	registrar.NothingThere:  {Status: http.StatusConflict, Code: registrar.NothingThere, Doc: "there are no certificates", Mend: "see the list of devices for what has certificates (GET /v1/devices)"},
 	registrar.NoKey:         {Status: http.StatusServiceUnavailable, Code: registrar.NoKey, Doc: "the authority's key is not there for the server; mend has the command to run where it is", Mend: "run the command where the key is"},
-	registrar.Invalid:       {Status: http.StatusUnprocessableEntity, Code: registrar.Invalid, Doc: "a name or a value cannot be so", Mend: api.BadRequest.Mend},
+	registrar.Invalid:       {Status: http.StatusUnprocessableEntity, Code: registrar.Invalid, Doc: "a name or a value cannot be so, or not as things are", Mend: "change what the message names, and ask again"},
 	noRegistrar:             {Status: http.StatusServiceUnavailable, Code: noRegistrar, Doc: "the process that has the server's directory does not answer", Mend: "start the server by culvert serve --dir, or ask again when it is up"},
 	tooMany:                 api.TooMany,
 }

@@ -60,14 +60,14 @@ func (r *Registrar) certificates(_ context.Context, _ *orders.Order, q Certifica
 	now := r.Now()
 	dates, err := setup.Dates(r.Dir, now)
 	if err != nil {
-		return nil, FaultOf(err, "")
+		return nil, err
 	}
 	list, err := r.known.get(r, listAge, func() (*clientList, error) {
 		clients, problem, err := setup.Clients(r.Dir, now)
 		return &clientList{clients, problem}, err
 	})
 	if err != nil {
-		return nil, FaultOf(err, "")
+		return nil, err
 	}
 	c := &Certificates{At: now.UTC(), Server: []Certificate{}, Clients: []Certificate{}, Total: len(list.clients), Problem: list.problem}
 	for _, d := range dates {
@@ -125,7 +125,7 @@ func stateAt(until, now time.Time) string {
 func (r *Registrar) health(ctx context.Context, _ *orders.Order, _ struct{}) (*Health, error) {
 	h, err := r.found.get(r, healthAge, func() (*Health, error) { return r.Examine(ctx) })
 	if err != nil {
-		return nil, FaultOf(err, "")
+		return nil, err
 	}
 	return h, nil
 }
@@ -139,7 +139,7 @@ func (r *Registrar) audit(ctx context.Context, _ *orders.Order, q AuditQuery) (*
 		return (q.What == "" || e.What == q.What) && (q.Name == "" || about(e, q.Name)) && !e.At.Before(q.Since)
 	}, Since: q.Since})
 	if err != nil {
-		return nil, FaultOf(err, "")
+		return nil, err
 	}
 	return &Audit{Entries: page.Entries, Next: page.Next}, nil
 }
