@@ -46,6 +46,8 @@ func entryOf(n *Numbered) Entry {
 // Missed is what a reader of the log did not get.
 type Missed struct {
 	Count uint64 `json:"count" doc:"how many lines were gone before they could be sent, whether or not they were wanted"`
+	// Restarted is set where the reader's last line was of a process before this one.
+	Restarted bool `json:"restarted,omitempty" doc:"the id is of a process before this one, whose lines are not counted; the latest that this one keeps follow"`
 }
 
 // Entries are lines of the log, the oldest first.
@@ -53,6 +55,9 @@ type Entries struct {
 	Lines  []Entry `json:"lines" nullable:"false" doc:"the lines, the oldest first"`
 	Next   uint64  `json:"next" doc:"to go on with, as after"`
 	Missed uint64  `json:"missed" doc:"how many lines after the one that was named are not kept any more"`
+	Run    string  `json:"run" doc:"a word of this run of the process: ask with it and next for what comes then"`
+	// Restarted is set where the numbers that were asked for are not those of this process.
+	Restarted bool `json:"restarted,omitempty" doc:"after is of a process before this one; these are the first lines that this one keeps"`
 }
 
 // LevelStates are the levels of all subsystems.
@@ -108,7 +113,7 @@ func AddOperations(a *api.API, c Control) {
 	lines := kept{c.Latest}
 	errors := []api.Kind{api.NotFound}
 	api.Stream(a, api.Op{Method: http.MethodGet, Path: FollowPath, Group: group, Scope: api.Read, Summary: "Lines of the log as they come", Errors: errors,
-		Doc: "First come the latest lines that are kept. A reader that comes again with the id of its last line (Last-Event-ID) gets what was logged since; the message missed says how many lines are not kept any more."},
+		Doc: "First come the latest lines that are kept. A reader that comes again with the id of its last line (Last-Event-ID) gets what was logged since; the message missed says how many lines are not kept any more, or that the process was started anew."},
 		map[string]any{"line": Entry{}, "missed": Missed{}}, lines.follow)
 	api.Add(a, api.Op{Method: http.MethodGet, Path: PagePath, Group: group, Scope: api.Read, Summary: "The latest lines of the log", Errors: errors}, lines.page)
 	api.Add(a, api.Op{Method: http.MethodGet, Path: LevelsPath, Group: group, Scope: api.Read, Summary: "How much of each subsystem is logged"},
@@ -139,12 +144,13 @@ func (k kept) follow(ctx context.Context, in *followed, s *api.Sender) error {
 	if err := s.Begin(); err != nil {
 		return err
 	}
-	p := k.begin(in, want)
+	p, restarted := k.begin(in, want)
 	for {
-		if p.Missed > 0 {
-			if err := s.Send(api.Message{Event: "missed", Data: Missed{p.Missed}}); err != nil {
+		if p.Missed > 0 || restarted {
+			if err := s.Send(api.Message{Event: "missed", Data: Missed{p.Missed, restarted}}); err != nil {
 				return err
 			}
+			restarted = false
 		}
 		for i := range p.Lines {
 			if err := s.Send(api.Message{ID: fmt.Sprintf("%s-%d", k.ring.Epoch(), p.Lines[i].Number), Event: "line", Data: entryOf(&p.Lines[i])}); err != nil {
@@ -158,18 +164,19 @@ func (k kept) follow(ctx context.Context, in *followed, s *api.Sender) error {
 	}
 }
 
-// begin is what a reader gets first.
-func (k kept) begin(in *followed, want Wanted) Page {
+// begin is what a reader gets first; restarted says that its last line was another process's.
+func (k kept) begin(in *followed, want Wanted) (p Page, restarted bool) {
 	epoch, number, _ := strings.Cut(in.Last, "-")
 	if after, err := strconv.ParseUint(number, 10, 64); err == nil && epoch == k.ring.Epoch() {
-		return k.ring.After(after, want, mostAtOnce)
+		return k.ring.After(after, want, mostAtOnce), false
 	}
-	return k.ring.Latest(want, in.Lines)
+	return k.ring.Latest(want, in.Lines), in.Last != ""
 }
 
 type paged struct {
 	Asked
 	After uint64 `query:"after" doc:"only lines after that of this number; without it, the latest"`
+	Run   string `query:"run" maxLength:"64" doc:"that of the answer which had after as its next: lines of another process have numbers of their own"`
 	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"how many lines at most"`
 }
 
@@ -179,12 +186,16 @@ func (k kept) page(_ context.Context, in *paged) (*Entries, error) {
 		return nil, err
 	}
 	var p Page
-	if in.After > 0 {
+	restarted := in.After > k.ring.Last() || in.Run != "" && in.Run != k.ring.Epoch()
+	switch {
+	case restarted:
+		p = k.ring.After(0, want, in.Limit)
+	case in.After > 0:
 		p = k.ring.After(in.After, want, in.Limit)
-	} else {
+	default:
 		p = k.ring.Latest(want, in.Limit)
 	}
-	out := &Entries{Lines: make([]Entry, 0, len(p.Lines)), Next: p.Next, Missed: p.Missed}
+	out := &Entries{Lines: make([]Entry, 0, len(p.Lines)), Next: p.Next, Missed: p.Missed, Run: k.ring.Epoch(), Restarted: restarted}
 	for i := range p.Lines {
 		out.Lines = append(out.Lines, entryOf(&p.Lines[i]))
 	}

@@ -47,7 +47,8 @@ func filled(n int) *Ring {
 
 // TestPage: pages are of the latest lines, or go on from a number.
 func TestPage(t *testing.T) {
-	h := served(filled(9), new(Levels), nil)
+	ring := filled(9)
+	h := served(ring, new(Levels), nil)
 	for query, want := range map[string]string{
 		"":                              "m1 m2 m3 m4 m5 m6 m7 m8 m9 next 9",
 		"?limit=2":                      "m8 m9 next 9",
@@ -57,8 +58,12 @@ func TestPage(t *testing.T) {
 		"?subsystem=access&text=M7+CLI": "m7 next 9",
 		"?client=a%5Cnb&limit=1":        "m9 next 9",
 		"?client=bob":                   "next 9",
+		"?after=9":                      "next 9",
+		"?after=9&run=RUN":              "next 9",
+		"?after=10&limit=2":             "m1 m2 next 2 restarted",
+		"?after=3&run=another&limit=1":  "m1 next 1 restarted",
 	} {
-		w := asks(h, api.Read, "GET", PagePath+query, "")
+		w := asks(h, api.Read, "GET", PagePath+strings.Replace(query, "RUN", ring.Epoch(), 1), "")
 		var e Entries
 		if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || w.Code != 200 {
 			t.Errorf("%s: %v: %s", query, err, w.Body)
@@ -71,7 +76,11 @@ func TestPage(t *testing.T) {
 				t.Errorf("%+v", l)
 			}
 		}
-		if text := strings.Join(append(got, fmt.Sprint("next ", e.Next)), " "); text != want {
+		got = append(got, fmt.Sprint("next ", e.Next))
+		if e.Restarted {
+			got = append(got, "restarted")
+		}
+		if text := strings.Join(got, " "); text != want || e.Run != ring.Epoch() {
 			t.Errorf("%s: %s, want %s", query, text, want)
 		}
 	}
@@ -109,7 +118,7 @@ func TestFollow(t *testing.T) {
 			t.Errorf("behind 3: %s", got)
 		}
 		other := asks(h, api.Read, "GET", FollowPath+"?follow=false&lines=1", "", "Last-Event-ID", "another-3")
-		if got := messages(other.Body.String()); got != "new" {
+		if got := messages(other.Body.String()); got != " new" || !strings.Contains(other.Body.String(), `"restarted":true`) {
 			t.Errorf("behind another process's 3: %s", got)
 		}
 		for range mostLines {

@@ -61,6 +61,9 @@ func Read(ctx context.Context, a Asker, q Query, tell func(Entry) error, missed 
 			if err := json.Unmarshal(data, &m); err != nil {
 				return err
 			}
+			if m.Restarted {
+				return nil
+			}
 			return missed(m.Count)
 		}
 		return nil

@@ -45,6 +45,13 @@ func (r *Ring) Epoch() string {
 	return r.epoch
 }
 
+// Last is the newest line's number; 0: there is none yet.
+func (r *Ring) Last() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
+}
+
 // Add adds a line; it is a Sink.
 func (r *Ring) Add(l Line) {
 	r.mu.Lock()
