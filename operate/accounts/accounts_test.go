@@ -137,6 +137,7 @@ func TestEntries(t *testing.T) {
 		{server.Refused{About: who, Reason: "full"}, audit.Refused, "full"},
 		{server.ShutOut{About: who, Err: errors.New("user anna is disabled")}, audit.ShutOut, "user anna is disabled"},
 		{server.Ended{About: who, WasUp: true}, audit.Left, ""},
+		{server.Ended{About: who, WasUp: true, Err: errors.New("session ended by this side"), After: server.Disconnected{About: who, Message: "RESTART"}}, audit.Left, "disconnected by the operator"},
 		{server.Ended{About: who}, "", ""},
 		{server.Entering{About: who}, "", ""},
 	} {

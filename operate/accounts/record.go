@@ -8,6 +8,7 @@ import (
 	"culvert/access"
 	"culvert/access/audit"
 	"culvert/internal/printable"
+	"culvert/operate/backend"
 	"culvert/role/server"
 	"culvert/session/negotiate"
 )
@@ -50,7 +51,8 @@ func EntryOf(e server.Event) (entry audit.Entry, ok bool) {
 		entry = about(e.About, audit.Left)
 		entry.Seconds = e.At.Sub(e.Since).Seconds()
 		entry.BytesIn, entry.BytesOut, entry.Inner = e.Traffic.BytesIn, e.Traffic.BytesOut, valid(e.IPv4, e.IPv6)
-		if e.Err != nil {
+		entry.Reason = backend.CutOffReason(e.After)
+		if entry.Reason == "" && e.Err != nil {
 			entry.Reason = e.Err.Error()
 		}
 	default:

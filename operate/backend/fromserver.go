@@ -114,7 +114,7 @@ func fromCutOff(e server.Event) (out Event, ok bool) {
 	case server.ShutOut:
 		out = why(CutOff, e.About, "%v", e.Err)
 	case server.Disconnected:
-		out = why(CutOff, e.About, "%s", e.Message)
+		out = why(CutOff, e.About, "%s", disconnected(e.Message))
 	case server.MoveRefused:
 		out = why(Remark, e.About, "its packets come from another client's outer address, %v", e.To)
 	case server.Stuck:
@@ -142,11 +142,31 @@ func fromCutOff(e server.Event) (out Event, ok bool) {
 	return out, true
 }
 
+// disconnected is why a client that an operator sent away with a message is gone.
+func disconnected(message string) string {
+	const why = "disconnected by the operator"
+	if message == "" || message == "RESTART" { // which asks it to come again, and says no more
+		return why
+	}
+	return why + ": " + message
+}
+
+// CutOffReason is why an event sends a client away, "" where it does not.
+func CutOffReason(e server.Event) string {
+	if out, ok := fromCutOff(e); ok && out.Kind == CutOff {
+		return out.Reason
+	}
+	return ""
+}
+
 // endings are the words for how a client left. One that was not in yet, and made room, is lost.
 var endings = map[server.Ending]string{server.Lost: "lost", server.Left: "left", server.Dismissed: "dismissed", server.MadeRoom: "lost"}
 
 // ending says how a client's session ended.
 func ending(e server.Ended) string {
+	if why := CutOffReason(e.After); why != "" {
+		return why
+	}
 	switch e.How {
 	case server.Left:
 		return "it said that it leaves"

@@ -57,8 +57,9 @@ type client struct {
 	gone    bool           // out of the table, for good
 	left    []netip.Prefix // what led to it when it was taken out
 
-	displaced atomic.Bool // a newcomer took its place while it waited
-	shut      atomic.Bool // it may not be here, and stays only until it has been told why
+	displaced atomic.Bool           // a newcomer took its place while it waited
+	shut      atomic.Bool           // it may not be here, and stays only until it has been told why
+	sentAway  atomic.Pointer[Event] // by which event first; nil: by none
 }
 
 // outer returns the client's outer address.
@@ -85,6 +86,13 @@ func (c *client) about(now time.Time) About {
 		Remote: c.Path().Remote, Since: c.since, Applicant: a}
 }
 
+// cut returns an event by which this server sends the client away, and remembers the first:
+// others may follow before it is gone.
+func (c *client) cut(e Event) Event {
+	c.sentAway.CompareAndSwap(nil, &e)
+	return e
+}
+
 // ended returns the event for a client that is gone.
 func (c *client) ended(now time.Time, err error) Ended {
 	e := Ended{About: c.about(now), Err: err, WasUp: c.up, Traffic: Traffic{
@@ -97,6 +105,9 @@ func (c *client) ended(now time.Time, err error) Ended {
 		e.How = Dismissed
 	case errors.Is(err, session.ErrPeerExit):
 		e.How = Left
+	}
+	if after := c.sentAway.Load(); after != nil {
+		e.After = *after
 	}
 	if !c.up {
 		e.Handshake = c.broken(err)
@@ -161,10 +172,10 @@ func (c *client) disconnect(message string, report func(Event)) {
 		switch {
 		case c.Session.Err() != nil:
 		case c.up:
-			report(Disconnected{About: c.about(now), Message: message})
+			report(c.cut(Disconnected{About: c.about(now), Message: message}))
 			c.Session.Dismiss(now, message)
 		default:
-			report(Disconnected{About: c.about(now)})
+			report(c.cut(Disconnected{About: c.about(now)}))
 			c.Session.Close()
 		}
 	})

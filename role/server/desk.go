@@ -59,10 +59,10 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 		c.visit.Drop()
 		d.report(RenewalFailed{About: c.about(now), Err: e.Err, Handshake: Handshake{Course: e.Course, Outcome: Broken}})
 	case session.Idle:
-		d.report(Idle{c.about(now)})
+		d.report(c.cut(Idle{c.about(now)}))
 		c.Session.Close()
 	case session.Expired:
-		d.report(Expired{c.about(now)})
+		d.report(c.cut(Expired{c.about(now)}))
 		c.Session.Dismiss(now, "RESTART")
 	case session.PathMeasured:
 		if text, _ := profile.FollowPath(d.rules.Load().cfg, c.Peer, e); text != "" {
@@ -260,7 +260,7 @@ func (d *desk) recheck(c *client, now time.Time) (revoked bool) {
 		c.refused(access.ByList)
 	}
 	if c.Session.ShutOut(now, revokedReason) {
-		d.report(ShutOut{About: c.about(now), Err: err})
+		d.report(c.cut(ShutOut{About: c.about(now), Err: err}))
 	}
 	return true
 }

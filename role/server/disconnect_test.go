@@ -46,6 +46,9 @@ func TestDisconnect(t *testing.T) {
 			if e.How != server.Dismissed || !e.WasUp {
 				t.Errorf("%+v", e)
 			}
+			if after, ok := e.After.(server.Disconnected); !ok || after.Name != e.Name {
+				t.Errorf("%s is gone after %+v", e.Name, e.After)
+			}
 		}
 		if err := s.Disconnect(numbers["anna"], ""); !errors.Is(err, server.ErrNoClient) {
 			t.Errorf("a number of a session that is over: %v", err)

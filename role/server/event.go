@@ -194,6 +194,7 @@ type Ended struct {
 	About
 	How   Ending
 	Err   error // why it ended
+	After Event // by which this server sent it away, the first of them; nil: by none
 	WasUp bool  // whether it was in
 	// Handshake is the one by which it did not come in; the zero value if it was in.
 	Handshake  Handshake

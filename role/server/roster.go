@@ -155,7 +155,7 @@ func (r *roster) lease(c *client) error {
 	}
 	for _, a := range c.holder.Own() {
 		if before := r.table.route(a); before != nil && before != c {
-			r.report(AddressClaimed{About: before.about(time.Now()), Address: a, Owner: c.name})
+			r.report(before.cut(AddressClaimed{About: before.about(time.Now()), Address: a, Owner: c.name}))
 			before.evict()
 		}
 	}
@@ -210,7 +210,7 @@ func (r *roster) replaceNamesake(c *client) {
 	}
 	now := time.Now()
 	silent := now.Sub(before.Data.LastReceived())
-	r.report(Replaced{About: before.about(now), By: c.Path().Remote, Silent: silent, Again: silent < backAfter && r.twins.again(c.name, now)})
+	r.report(before.cut(Replaced{About: before.about(now), By: c.Path().Remote, Silent: silent, Again: silent < backAfter && r.twins.again(c.name, now)}))
 	r.book.Yield(before.holder)
 	r.table.remove(before)
 	before.giveWay()

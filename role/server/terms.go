@@ -85,7 +85,7 @@ func (d *desk) turnOut(c *client, now time.Time) (barred bool) {
 	c.visit.Drop()
 	c.shut.Store(true)
 	if c.Session.ShutOut(now, err.Error()) {
-		d.report(ShutOut{About: c.about(now), Err: err})
+		d.report(c.cut(ShutOut{About: c.about(now), Err: err}))
 	}
 	return true
 }

@@ -197,7 +197,7 @@ func (t *Tracker) left(l *Live, e backend.Event) {
 	if e.IPv6.IsValid() {
 		l.IPv6 = e.IPv6
 	}
-	t.end(l, e.Time, causeOf(l, e), cmp.Or(e.Reason, l.from, "it is gone"))
+	t.end(l, e.Time, causeOf(l, e), cmp.Or(l.from, e.Reason, "it is gone"))
 }
 
 // causeOf is why a session ended, in a word.
@@ -229,7 +229,7 @@ func (t *Tracker) happened(l *Live, e backend.Event) {
 		m.Remote, m.From = e.Remote, e.From
 		l.Remote = e.Remote
 	case backend.CutOff:
-		l.from = cmp.Or(e.Reason, "it was sent away")
+		l.from = cmp.Or(l.from, e.Reason, "it was sent away") // the first is why
 	}
 	l.lived(m)
 	t.tell(Lived, l)
