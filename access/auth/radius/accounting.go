@@ -47,6 +47,9 @@ func NewAccountant(o Options) *Accountant {
 	return &Accountant{NewSource(o)}
 }
 
+// ErrUntellable is the error of Tell for what no server can be told, whichever it is.
+var ErrUntellable = errors.New("the session cannot be told about")
+
 // Tell tells one of the servers, and returns nil when that has confirmed it.
 func (a *Accountant) Tell(ctx context.Context, what Account) error {
 	var all []error
@@ -55,6 +58,9 @@ func (a *Accountant) Tell(ctx context.Context, what Account) error {
 		if err == nil {
 			a.s.silent[i].Store(0)
 			return nil
+		}
+		if errors.Is(err, ErrUntellable) {
+			return err
 		}
 		all = append(all, fmt.Errorf("RADIUS server %s: %w", a.s.o.Servers[i].Address, err))
 		if ctx.Err() != nil {
@@ -69,7 +75,7 @@ func (a *Accountant) tellOne(ctx context.Context, to Server, what Account) error
 	p := what.packet(a.s.o.Name, to.Secret, time.Now())
 	wire, err := p.Encode()
 	if err != nil {
-		return fmt.Errorf("the session cannot be told about: %w", err)
+		return fmt.Errorf("%w: %w", ErrUntellable, err)
 	}
 	_, err = a.s.exchange(ctx, to, wire, parseAccounted)
 	return err

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -95,6 +96,7 @@ func TestLog(t *testing.T) {
 type servers struct {
 	mu     sync.Mutex
 	silent bool
+	never  func(what radius.Account) error // why something is never taken; nil: all is
 	told   []string
 }
 
@@ -103,6 +105,11 @@ func (s *servers) tell(ctx context.Context, what radius.Account) error {
 	defer s.mu.Unlock()
 	if s.silent {
 		return errors.New("no answer")
+	}
+	if s.never != nil {
+		if err := s.never(what); err != nil {
+			return err
+		}
 	}
 	s.told = append(s.told, fmt.Sprintf("%v %s %d %v %d %s", what.Status, what.User, what.InputOctets, what.Duration, what.Cause, bytes.Join(what.Class, nil)))
 	return nil
@@ -137,6 +144,8 @@ func TestRADIUS(t *testing.T) {
 		}
 		r.Close()
 		want := []string{"Accounting-On  0 0s 0 ", "Start anna 0 0s 0 gold", "Interim-Update anna 8589934597 3s 0 gold", "Stop anna 8589934597 5s 1 gold", "Accounting-Off  0 0s 0 "}
+		slices.Sort(s.told) // what is told first, after a silence, may be any of them
+		slices.Sort(want)
 		if !reflect.DeepEqual(s.told, want) {
 			t.Errorf("told %q, want %q", s.told, want)
 		}
@@ -144,6 +153,51 @@ func TestRADIUS(t *testing.T) {
 			t.Errorf("classes are kept: %v", r.given)
 		}
 	})
+}
+
+// TestRefused: accounts that no server takes, or that cannot be told, do not keep others, also not
+// at the end of this server, and are lost in the end; those of others are told in order.
+func TestRefused(t *testing.T) {
+	for name, fault := range map[string]error{"no answer to it": errors.New("no answer"), "it cannot be told": fmt.Errorf("user: %w", radius.ErrUntellable)} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &servers{}
+			s.never = func(what radius.Account) error {
+				if what.User == "evil" {
+					return fault
+				}
+				return nil
+			}
+			r := NewRADIUS(s.tell, nil, discard())
+			evil := session(1)
+			evil.User = "evil"
+			for n := range uint64(2) {
+				evil.ID = track.ID(evil.Begin, n)
+				r.Changed(track.Begun, evil)
+			}
+			lived(r, session(3))
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			want := []string{"Accounting-On  0 0s 0 ", "Start anna 0 0s 0 ", "Interim-Update anna 8589934597 3s 0 ", "Stop anna 8589934597 5s 1 "}
+			if !reflect.DeepEqual(s.told, want) {
+				t.Errorf("%s: told %q, want %q", name, s.told, want)
+			}
+			for range 10 {
+				r.Changed(track.Begun, session(4))
+				time.Sleep(time.Minute)
+			}
+			synctest.Wait()
+			if st := r.Stats(); st.Lost != 2 || r.waits() != 0 || st.Trouble != "" {
+				t.Errorf("%s: %+v, %d wait", name, st, r.waits())
+			}
+			evil.ID = track.ID(evil.Begin, 5)
+			r.Changed(track.Begun, evil)
+			synctest.Wait()
+			r.Close()
+			if last := s.told[len(s.told)-1]; !strings.HasPrefix(last, "Accounting-Off") {
+				t.Errorf("%s: told last: %s", name, last)
+			}
+		})
+	}
 }
 
 // TestForgotten: while servers are silent for long, interims go first, and the end of this server

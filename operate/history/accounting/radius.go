@@ -2,6 +2,7 @@ package accounting
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -22,13 +23,31 @@ type RADIUS struct {
 	log   *slog.Logger
 	given map[string][][]byte // classes, by session
 
-	queue   sync.Mutex // of waiting
-	waiting []radius.Account
+	queue   sync.Mutex // of waiting and telling
+	waiting []*waiting
+	telling *waiting      // is on its way
 	more    chan struct{} // has a value when something waits
+	closing chan struct{} // closed when this server ends
 
 	ended chan struct{}
 	stop  context.CancelFunc
 }
+
+// waiting is something that servers are to be told.
+type waiting struct {
+	radius.Account
+	failed  bool // it was not taken once
+	refused int  // how often it was not taken again, when servers had just taken another
+}
+
+// What no server takes may be at fault itself, or its servers are away: they would say nothing
+// in either case. So after every few tries of what waits longest, something else is tried. If
+// that is taken, and what waits longest is not taken still, it goes to the end of what waits; when
+// that has happened mostRefused times, it is lost.
+const (
+	triesOfFirst = 3
+	mostRefused  = 5
+)
 
 // mostAccounts is how many accounts wait while no server answers, and lastTime how long the last
 // ones are tried when this server ends.
@@ -41,7 +60,7 @@ const (
 // nothing is known. It begins by telling that all former sessions have ended.
 func NewRADIUS(tell func(context.Context, radius.Account) error, class func(user, from string) [][]byte, log *slog.Logger) *RADIUS {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &RADIUS{tell: tell, class: class, log: log, given: make(map[string][][]byte), more: make(chan struct{}, 1), ended: make(chan struct{}), stop: cancel}
+	r := &RADIUS{tell: tell, class: class, log: log, given: make(map[string][][]byte), more: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}), stop: cancel}
 	r.add(radius.Account{Status: rfc2866.AcctStatusType_Value_AccountingOn, Session: track.ID(time.Now(), 0), At: time.Now()})
 	go r.run(ctx)
 	return r
@@ -89,7 +108,7 @@ func (r *RADIUS) add(what radius.Account) {
 	if len(r.waiting) >= mostAccounts {
 		r.forget()
 	}
-	r.waiting = append(r.waiting, what)
+	r.waiting = append(r.waiting, &waiting{Account: what})
 	select {
 	case r.more <- struct{}{}:
 	default:
@@ -97,12 +116,11 @@ func (r *RADIUS) add(what radius.Account) {
 }
 
 func (r *RADIUS) forget() {
-	at := 1 // the first may be on its way
-	for i := 1; i < len(r.waiting); i++ {
-		if r.waiting[i].Status == rfc2866.AcctStatusType_Value_InterimUpdate {
-			at = i
-			break
-		}
+	at := slices.IndexFunc(r.waiting, func(w *waiting) bool {
+		return w != r.telling && w.Status == rfc2866.AcctStatusType_Value_InterimUpdate
+	})
+	if at < 0 {
+		at = slices.IndexFunc(r.waiting, func(w *waiting) bool { return w != r.telling })
 	}
 	r.waiting = slices.Delete(r.waiting, at, at+1)
 	if lost := r.lose(1); lost%1000 == 1 {
@@ -110,29 +128,41 @@ func (r *RADIUS) forget() {
 	}
 }
 
-// first is what waits longest.
-func (r *RADIUS) first() (what radius.Account, ok bool) {
+// next is what is told next: what stands at a place, or what waits longest. It is nil where
+// nothing waits.
+func (r *RADIUS) next(at int) *waiting {
 	r.queue.Lock()
 	defer r.queue.Unlock()
-	if len(r.waiting) == 0 {
-		return what, false
+	r.telling = nil
+	if len(r.waiting) > 0 {
+		r.telling = r.waiting[at%len(r.waiting)]
 	}
-	return r.waiting[0], true
+	return r.telling
 }
 
-// told forgets what waited longest.
-func (r *RADIUS) told() {
+// done forgets what is on its way, or puts it at the end of what waits.
+func (r *RADIUS) done(again bool) {
 	r.queue.Lock()
 	defer r.queue.Unlock()
-	r.waiting = r.waiting[1:]
+	what := r.telling
+	r.waiting = slices.DeleteFunc(r.waiting, func(w *waiting) bool { return w == what })
+	if again {
+		r.waiting = append(r.waiting, what)
+	}
+	r.telling = nil
 }
 
-// run tells what waits, in order, until ctx ends.
+// run tells what waits, in order but for what is not taken, until ctx ends.
 func (r *RADIUS) run(ctx context.Context) {
 	defer close(r.ended)
+	taken, tries := false, 0 // whether the one before was taken, and how many since then were not
 	for {
-		what, ok := r.first()
-		if !ok {
+		at := 0
+		if tries%(triesOfFirst+1) == triesOfFirst {
+			at = 1 + tries/(triesOfFirst+1)
+		}
+		what := r.next(at)
+		if what == nil {
 			select {
 			case <-r.more:
 				continue
@@ -140,24 +170,55 @@ func (r *RADIUS) run(ctx context.Context) {
 				return
 			}
 		}
-		err := r.tell(ctx, what)
+		err := r.tell(ctx, what.Account)
+		if err != nil && ctx.Err() != nil {
+			return
+		}
+		blamed := err != nil && (errors.Is(err, radius.ErrUntellable) || taken && what.failed)
 		switch {
 		case err == nil:
-			r.told()
+			r.done(false)
 			if r.fares(nil) {
 				r.log.Info("a RADIUS server answers again, and is told what waited")
 			}
+		case blamed:
+			r.refused(what, err)
+		default:
+			what.failed = true
+			if r.fares(err) {
+				r.log.Error("no RADIUS server takes accounts of sessions; what fits into memory waits, and this is tried again", "error", err)
+			}
+		}
+		taken = err == nil
+		if taken || blamed {
+			tries = 0
 			continue
-		case ctx.Err() != nil:
-			return
-		case r.fares(err):
-			r.log.Error("no RADIUS server takes accounts of sessions; what fits into memory waits, and this is tried again", "error", err)
 		}
-		select {
-		case <-time.After(tryAgain):
-		case <-ctx.Done():
-			return
-		}
+		tries++
+		r.pause(ctx)
+	}
+}
+
+// refused is something that no server takes, though they take others.
+func (r *RADIUS) refused(what *waiting, err error) {
+	what.refused++
+	again := what.refused < mostRefused && !errors.Is(err, radius.ErrUntellable)
+	r.done(again)
+	if !again {
+		r.log.Error("no RADIUS server takes an account of a session, though they take others: it is lost", "session", what.Session, "user", what.User, "status", what.Status, "error", err, "lost", r.lose(1))
+	}
+}
+
+// pause waits until something is tried again, which is soon where this server ends.
+func (r *RADIUS) pause(ctx context.Context) {
+	select {
+	case <-time.After(tryAgain):
+		return
+	case <-r.closing:
+	}
+	select {
+	case <-time.After(lastTime / 50):
+	case <-ctx.Done():
 	}
 }
 
@@ -173,16 +234,19 @@ func (r *RADIUS) Tick(time.Time) bool { return false }
 // Close tells that this server ends, and what waits for some seconds more.
 func (r *RADIUS) Close() {
 	r.add(radius.Account{Status: rfc2866.AcctStatusType_Value_AccountingOff, Session: track.ID(time.Now(), 0), At: time.Now()})
-	for end := time.Now().Add(lastTime); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if _, waits := r.first(); !waits {
-			break
-		}
+	close(r.closing)
+	for end := time.Now().Add(lastTime); time.Now().Before(end) && r.waits() > 0; time.Sleep(10 * time.Millisecond) {
 	}
 	r.stop()
 	<-r.ended
-	r.queue.Lock()
-	defer r.queue.Unlock()
-	if n := len(r.waiting); n > 0 {
+	if n := r.waits(); n > 0 {
 		r.log.Error("the server ends, and RADIUS servers were not told of all: they did not answer", "accounts", n)
 	}
+}
+
+// waits is how much waits.
+func (r *RADIUS) waits() int {
+	r.queue.Lock()
+	defer r.queue.Unlock()
+	return len(r.waiting)
 }
