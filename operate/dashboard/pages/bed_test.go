@@ -43,7 +43,7 @@ type bed struct {
 	api     http.Handler
 
 	mu      sync.Mutex
-	answers map[string]json.RawMessage // of GET, by path
+	answers map[string]json.RawMessage // of GET, by path, or by path and query; of others with the method before
 	asked   []string                   // METHOD PATH BODY of what changes something
 	resumed []string                   // ids after which streams were asked for
 	streams []context.CancelFunc
@@ -118,6 +118,9 @@ func (b *bed) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, known := b.answers[r.Method+" "+r.URL.Path]
 	if !known && r.Method == http.MethodGet {
+		answer, known = b.answers[r.URL.RequestURI()]
+	}
+	if !known && r.Method == http.MethodGet {
 		answer, known = b.answers[r.URL.Path]
 	}
 	switch {
@@ -130,7 +133,10 @@ func (b *bed) answer(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodGet && r.URL.Path == "/v1/users" && r.URL.Query().Has("group"):
 		b.membersOf(w, r.URL.Query().Get("group"))
 	case known && strings.HasPrefix(string(answer), `{"status"`):
-		w.WriteHeader(http.StatusConflict)
+		var fault struct{ Status int }
+		json.Unmarshal(answer, &fault)
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(fault.Status)
 		w.Write(answer)
 	case known:
 		w.Write(answer)

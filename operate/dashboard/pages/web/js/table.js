@@ -2,6 +2,7 @@
 
 import { h, fill, say, id } from './dom.js';
 import { t } from './text.js';
+import { number } from './format.js';
 
 const batch = 100;
 
@@ -13,19 +14,29 @@ const batch = 100;
 //   search   row => text that is searched, or none for a table without a search
 //   sort     key of the column that it is sorted by first; reverse: downwards
 //   empty    a node shown where there are no rows
-// It returns { element, set(rows) }.
+//   further  gets more rows from the server, where set said that there are; a promise
+// It returns { element, set(rows, whether there are more) }.
 export function make(options) {
-  const { caption, columns, rowKey, search, empty } = options;
-  const state = { rows: [], sort: options.sort, down: Boolean(options.reverse), words: '', most: batch, made: new Map() };
+  const { caption, columns, rowKey, search, empty, further } = options;
+  const state = { rows: [], partial: false, sort: options.sort, down: Boolean(options.reverse), words: '', most: batch, made: new Map() };
   const body = h('tbody', { role: 'rowgroup' });
   const heads = columns.map((c) => head(c, state, () => draw()));
-  const count = h('p', { class: 'count', role: search ? 'status' : null });
+  const count = h('p', { class: 'count', role: search || further ? 'status' : null });
   const table = h('table', { role: 'table' }, h('caption', {}, caption),
     h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map((x) => x.element))), body);
-  const more = h('button', { type: 'button', class: 'plain', on: { click: () => { state.most += batch; draw(); } } }, t('table.more'));
+  const more = h('button', { type: 'button', class: 'plain', on: { click: act } }, t('table.more'));
   const nothing = h('div', { class: 'empty' });
   const element = h('div', { class: 'table' }, search ? searchBox(caption, state, () => { state.most = batch; draw(); }) : null,
     table, nothing, h('div', { class: 'under' }, count, more));
+
+  async function act() {
+    state.most += batch;
+    draw();
+    if (state.rows.length >= state.most || !state.partial) return;
+    more.disabled = true;
+    await further();
+    more.disabled = false;
+  }
 
   function draw() {
     const found = chosen(state, columns, search);
@@ -33,12 +44,13 @@ export function make(options) {
     for (const x of heads) x.mark();
     rows(body, shown, columns, rowKey, state.made);
     table.hidden = found.length === 0;
-    more.hidden = found.length <= state.most;
+    more.hidden = found.length <= state.most && !state.partial;
     nothing.hidden = found.length > 0;
     if (found.length === 0) fill(nothing, state.rows.length === 0 ? empty : h('p', {}, t('table.none')));
-    say(count, search && state.rows.length > 0 ? counted(shown.length, found.length, state.rows.length) : '');
+    if (state.partial) say(count, t('table.count.latest', { n: number(shown.length), count: shown.length }));
+    else say(count, search && state.rows.length > 0 ? counted(shown.length, found.length, state.rows.length) : '');
   }
-  return { element, set(list) { state.rows = list; draw(); } };
+  return { element, set(list, partial = false) { Object.assign(state, { rows: list, partial }); draw(); } };
 }
 
 function counted(n, found, all) {

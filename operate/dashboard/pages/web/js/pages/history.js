@@ -2,7 +2,7 @@
 
 import { h, fill, said } from '../dom.js';
 import { t, section } from '../text.js';
-import { get, part, query } from '../api.js';
+import { get, part, query, problem } from '../api.js';
 import { bytes, day, number, span, time, date } from '../format.js';
 import { form, field } from '../dialog.js';
 import * as table from '../table.js';
@@ -71,11 +71,13 @@ function amount(d, most) {
 }
 
 function sessions(signal) {
-  const name = field('history.name', { name: 'name', autocomplete: 'off' });
+  const name = field('history.whose', { name: 'name', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' });
   const from = field('history.from', { name: 'from', type: 'date' });
   const to = field('history.until', { name: 'until', type: 'date' });
+  const faults = h('div', {});
+  const failed = (fault) => { if (!signal.aborted) fill(faults, problem(fault)); };
   const list = table.make({
-    caption: t('history.sessions'), sort: 'since', reverse: true, rowKey: (s) => String(s.id),
+    caption: t('history.sessions'), sort: 'since', reverse: true, rowKey: (s) => String(s.id), further: () => show().then(() => fill(faults), failed),
     columns: [
       { key: 'name', label: t('peer.name'), order: (s) => s.device || '', show: (s) => [link(s), s.user && s.user !== s.device ? h('div', { class: 'minor' }, said(s.user, 60)) : null] },
       { key: 'remote', label: t('peer.from'), order: (s) => s.remote || '', show: (s) => h('div', { class: 'endpoint' }, said(s.remote || '', 60)) },
@@ -88,14 +90,58 @@ function sessions(signal) {
     ],
     empty: h('div', {}, h('p', {}, t('history.empty')), h('p', {}, t('history.empty.next'))),
   });
+  let search = null;
+  const show = async () => {
+    const asked = search;
+    await asked.further();
+    if (asked === search) list.set(asked.found(), asked.more());
+  };
   const load = async () => {
     const start = from.input.value ? new Date(from.input.value + 'T00:00:00').toISOString() : '';
     const end = to.input.value ? new Date(to.input.value + 'T23:59:59').toISOString() : '';
-    const answer = await get('/v1/history/sessions' + query({ name: name.input.value.trim(), from: start, until: end }), signal);
-    list.set(answer.sessions || []);
+    search = new Search(name.input.value.trim(), { from: start, until: end }, signal);
+    await show();
   };
   const chosen = form(t('history.show'), load, name, from, to);
   chosen.classList.add('inline');
-  load().catch((fault) => { if (!signal.aborted) list.element.append(h('p', { role: 'alert', class: 'problem' }, said(fault.message, 500))); });
-  return h('div', {}, chosen, list.element);
+  load().catch(failed);
+  return h('div', {}, chosen, list.element, faults);
+}
+
+// Search is a search for sessions by who they were of, the latest first, page after page. A name is
+// that of a person or of a device, so that two questions go on beside each other.
+class Search {
+  constructor(name, wanted, signal) {
+    const asked = name ? [{ name }, { user: name }] : [{}];
+    this.signal = signal;
+    this.all = new Map();
+    this.questions = asked.map((q) => ({ ...q, ...wanted, after: '' }));
+    this.open = new Map(this.questions.map((q) => [q, Infinity])); // those with more, and until when they have all
+  }
+
+  more() { return this.open.size > 0; }
+
+  // further asks those on whose answers found waits.
+  async further() {
+    const since = this.since();
+    for (const [question, at] of [...this.open]) {
+      if (at < since) continue;
+      const answer = await get('/v1/history/sessions' + query(question), this.signal);
+      const sessions = answer.sessions || [];
+      for (const s of sessions) this.all.set(s.id, s);
+      this.open.delete(question);
+      if (!answer.after) continue;
+      question.after = answer.after;
+      this.open.set(question, date(sessions.at(-1).begin).getTime());
+    }
+  }
+
+  // since is when the latest session began of which others may be unknown that are later.
+  since() { return Math.max(-Infinity, ...this.open.values()); }
+
+  // found are the sessions so far, without gaps.
+  found() {
+    const since = this.since();
+    return [...this.all.values()].filter((s) => date(s.begin).getTime() >= since);
+  }
 }
