@@ -15,13 +15,13 @@ var words = event.Words{
 // remark reports a remark.
 func (c *Client) remark(text string) { c.emit(event.Remark{Text: text}) }
 
-// emit reports an event: to whoever wants to know, and to the log, so that who waits for its line
-// finds it known. The log has why a connection was lost once, with when the next try is.
+// emit reports an event: to the log, and to whoever else wants to know. The log has
+// why a connection was lost once, with when the next try is.
 func (c *Client) emit(e Event) {
-	if c.opts.Events != nil {
-		c.opts.Events(e)
-	}
 	if _, lost := e.(event.Lost); !lost {
 		c.said.Read(e)
+	}
+	if c.opts.Events != nil {
+		c.opts.Events(e)
 	}
 }

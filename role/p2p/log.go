@@ -13,10 +13,10 @@ var words = event.Words{
 
 // emit reports an event: to the log, and to whoever else wants to know.
 func (h *Host) emit(e Event) {
+	h.said.Read(e)
 	if h.opts.Events != nil {
 		h.opts.Events(e)
 	}
-	h.said.Read(e)
 }
 
 // remark reports a remark.
