@@ -121,3 +121,18 @@ func TestHealthAgain(t *testing.T) {
 	b.WaitText("All is well")
 	b.WaitNoText("nobody can look")
 }
+
+// TestDelays: what servers' delays are is drawn, each as long as it is beside the others.
+func TestDelays(t *testing.T) {
+	t.Parallel()
+	bed, b := begin(t, "client.json")
+	bed.set("/v1/servers", `{"servers":[{"server":"near","delay_ms":20,"jitter_ms":5,"score_ms":25,"samples":9,"chosen":true},{"server":"far","delay_ms":80,"jitter_ms":10,"score_ms":99,"samples":9},{"server":"silent","delay_ms":0,"samples":0}]}`)
+	to(b, "#/servers", "silent")
+	widths := browsertest.Eval[map[string]string](b, `Object.fromEntries([...document.querySelectorAll('tbody tr')].map((r) => [r.querySelector('th bdi').textContent,
+		[r.querySelector('.delay .part')?.getAttribute('width'), ...[...r.querySelectorAll('.delay line')].map((l) => l.getAttribute('x1') + '-' + l.getAttribute('x2'))].join(' ')]))`)
+	for server, want := range map[string]string{"near": "20% 15%-25% 15%-15% 25%-25%", "far": "80% 70%-90% 70%-70% 90%-90%", "silent": ""} {
+		if widths[server] != want {
+			t.Errorf("%s is drawn as %q, want %q", server, widths[server], want)
+		}
+	}
+}

@@ -191,7 +191,7 @@ func TestWay(t *testing.T) {
 		}
 	}
 	reasons := []string{tuntap.QueueFull}
-	for d := tunnel.Malformed; d <= tunnel.OverRate; d++ {
+	for _, d := range tunnel.Drops() {
 		reasons = append(reasons, d.String())
 	}
 	for _, reason := range reasons {

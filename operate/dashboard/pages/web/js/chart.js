@@ -68,7 +68,7 @@ function thin(values, width) {
 }
 
 // nice is the next round number at or above n, in steps that divide well.
-function nice(n) {
+export function nice(n) {
   const power = 10 ** Math.floor(Math.log10(n));
   return [1, 2, 5, 10].map((f) => f * power).find((f) => f >= n);
 }
