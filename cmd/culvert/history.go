@@ -39,8 +39,9 @@ first: who had which address, when, and what they carried. It works while the se
 runs, and when it does not.
 
 --at, --from and --until take times as people say them, in the time zone of this
-machine: "2026-11-24 15:00", "Tuesday 15:00", yesterday, 15:00, "3h ago". A day means
-all of it.
+machine: "2026-11-24 15:00", "Tuesday at 3pm", yesterday, noon, "two hours ago". A day
+means all of it, and "Tuesday at 3" is in the morning; which time --at was taken for is
+said.
 
 --days shows what each day came to; --days=user and --days=device what each person
 or device carried between --from and --until, those that carried most first.`,
@@ -48,7 +49,7 @@ or device carried between --from and --until, those that carried most first.`,
   culvert history --dir /etc/culvert --user alice --from "30 days ago"
   culvert history --dir /etc/culvert --days=user --from 2026-11-01`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return q.run(c.Context(), c.OutOrStdout(), time.Now()) },
+		RunE: func(c *cobra.Command, _ []string) error { return q.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr(), time.Now()) },
 	}
 	f := c.Flags()
 	dirFlag(c, &q.dir)
@@ -68,7 +69,7 @@ or device carried between --from and --until, those that carried most first.`,
 	return c
 }
 
-func (q *historyQuery) run(ctx context.Context, out io.Writer, now time.Time) error {
+func (q *historyQuery) run(ctx context.Context, out, said io.Writer, now time.Time) error {
 	asker, done, err := q.asker(ctx)
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func (q *historyQuery) run(ctx context.Context, out io.Writer, now time.Time) er
 	case q.days != "":
 		return q.totals(ctx, out, asker, now)
 	}
-	return q.sessions(ctx, out, asker, now)
+	return q.sessions(ctx, out, said, asker, now)
 }
 
 // asker opens the file, or finds the server that has it open.
@@ -170,10 +171,13 @@ func (q *historyQuery) query(now time.Time) (h history.SessionsQuery, err error)
 	return h, nil
 }
 
-func (q *historyQuery) sessions(ctx context.Context, out io.Writer, asker history.Asker, now time.Time) error {
+func (q *historyQuery) sessions(ctx context.Context, out, said io.Writer, asker history.Asker, now time.Time) error {
 	h, err := q.query(now)
 	if err != nil {
 		return err
+	}
+	if q.at != "" && h.From.Equal(h.Until) {
+		fmt.Fprintln(said, "at "+h.From.In(now.Location()).Format("Monday 2006-01-02 15:04:05 MST")+":")
 	}
 	all, stats := []history.Session{}, history.Stats{}
 	for {

@@ -15,7 +15,10 @@ func TestParseTime(t *testing.T) {
 	for text, want := range map[string]string{
 		"2026-11-24 15:00": "2026-11-24 15:00:00", "2026-11-24T15:00:30Z": "2026-11-24 15:00:30", "Tuesday 15:00": "2026-11-24 15:00:00", "tue at 15:00": "2026-11-24 15:00:00",
 		"15:00": "2026-11-27 15:00:00", "9:05": "2026-11-28 09:05:00", "saturday 15:00": "2026-11-21 15:00:00", "3h ago": "2026-11-28 11:30:00", "2 days ago": "2026-11-26 14:30:00",
-		"an hour ago": "2026-11-28 13:30:00", "now": "2026-11-28 14:30:00", "yesterday 3:15": "2026-11-27 03:15:00", "today 1:00": "2026-11-28 01:00:00",
+		"an hour ago": "2026-11-28 13:30:00", "now": "2026-11-28 14:30:00", "Tuesday at 3": "2026-11-24 03:00:00", "Tuesday 3": "2026-11-24 03:00:00", "on tuesday 3pm": "2026-11-24 15:00:00", "last Tuesday 15:00": "2026-11-24 15:00:00",
+		"last saturday at 3 am": "2026-11-21 03:00:00", "noon": "2026-11-28 12:00:00", "yesterday noon": "2026-11-27 12:00:00", "midnight": "2026-11-28 00:00:00", "two hours ago": "2026-11-28 12:30:00",
+		"2 hours ago": "2026-11-28 12:30:00", "2026-11-24 3pm": "2026-11-24 15:00:00", "2026-11-24 12:30 AM": "2026-11-24 00:30:00", "12pm": "2026-11-28 12:00:00", "at 3": "2026-11-28 03:00:00", "4pm": "2026-11-27 16:00:00",
+		"yesterday 3:15": "2026-11-27 03:15:00", "today 1:00": "2026-11-28 01:00:00",
 		"yesterday": "2026-11-27 00:00:00 to 2026-11-27 23:59:59", "2026-11-01": "2026-11-01 00:00:00 to 2026-11-01 23:59:59", "Tuesday": "2026-11-24 00:00:00 to 2026-11-24 23:59:59",
 	} {
 		m, err := ParseTime(text, now)
@@ -31,7 +34,7 @@ func TestParseTime(t *testing.T) {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
-	for _, text := range []string{"", "soon", "15", "25:00", "yesterday noon", "-3h ago", "99999999999h ago", "2026-13-01", "Tuesday Tuesday", "15:00 15:00", "mo 15:00"} {
+	for _, text := range []string{"", "soon", "15", "25:00", "13pm", "0am", "3ampm", "Tuesday 25", "last", "last yesterday", "at", "yesterday noonish", "zero hours ago", "-3h ago", "99999999999h ago", "2026-13-01", "Tuesday Tuesday", "15:00 15:00", "mo 15:00"} {
 		if m, err := ParseTime(text, now); err == nil {
 			t.Errorf("%q is taken as %v", text, m)
 		}
@@ -39,7 +42,7 @@ func TestParseTime(t *testing.T) {
 }
 
 func FuzzParseTime(f *testing.F) {
-	for _, s := range []string{"Tuesday 15:00", "3h ago", "yesterday", "2026-11-24 15:00", "an hour ago", ":"} {
+	for _, s := range []string{"Tuesday 15:00", "3h ago", "yesterday", "2026-11-24 15:00", "an hour ago", ":", "last tuesday at 3 pm", "noon", "two days ago"} {
 		f.Add(s)
 	}
 	now := time.Date(2026, 11, 28, 14, 30, 0, 0, time.UTC)

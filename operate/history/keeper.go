@@ -167,8 +167,10 @@ func (k *Keeper) Tick(now time.Time) (again bool) {
 	again, err := k.tidy.step(now, k.counted)
 	if err != nil {
 		k.failed(now, err)
+		return true
 	}
-	return again || err != nil
+	k.goesOn()
+	return again
 }
 
 // write writes what waits, in one transaction.
@@ -207,6 +209,8 @@ func (k *Keeper) failed(now time.Time, err error) {
 	defer k.mu.Unlock()
 	switch {
 	case k.stats.Trouble != "":
+	case errors.As(err, new(unopened)):
+		k.o.Log.Error("the history of sessions cannot be opened; the tunnel goes on, what fits into memory waits, and this is tried again every half minute", "error", err)
 	case errors.Is(err, bolt.ErrDamaged):
 		k.o.Log.Error("the history of sessions is damaged, and cannot be written; the tunnel goes on, and when this server starts the next time, it puts the file aside and begins a new one", "error", err)
 	default:
@@ -215,11 +219,17 @@ func (k *Keeper) failed(now time.Time, err error) {
 	k.stats.Trouble = err.Error()
 }
 
-// wrote says that it goes on.
+// wrote counts a transaction.
 func (k *Keeper) wrote() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.stats.Written++
+}
+
+// goesOn says that there is no trouble any more.
+func (k *Keeper) goesOn() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.stats.Trouble != "" {
 		k.o.Log.Info("the history of sessions is written again", "lost", k.stats.Lost)
 		k.stats.Trouble = ""

@@ -63,21 +63,25 @@ type one struct {
 // AddOperations adds the operations of a server that keeps a history.
 func AddOperations(a *api.API, b *Book, stats func() Stats) {
 	const group = "history"
-	api.Add(a, api.Op{Method: http.MethodGet, Path: SessionsPath, Group: group, Scope: api.Read, Summary: "Sessions that were, and those that go on"},
+	api.Add(a, api.Op{Method: http.MethodGet, Path: SessionsPath, Group: group, Scope: api.Read, Summary: "Sessions that were, and those that go on", Errors: []api.Kind{notOpen}},
 		func(ctx context.Context, in *SessionsQuery) (*Page, error) {
 			page, err := Ask(ctx, b, *in)
 			if err != nil {
-				return nil, err
+				return nil, answerable(err)
 			}
 			page.Stats = stats()
 			return page, nil
 		})
-	api.Add(a, api.Op{Method: http.MethodGet, Path: SessionPath, Group: group, Scope: api.Read, Summary: "A session and its life", Errors: []api.Kind{api.NotFound}},
+	api.Add(a, api.Op{Method: http.MethodGet, Path: SessionPath, Group: group, Scope: api.Read, Summary: "A session and its life", Errors: []api.Kind{api.NotFound, notOpen}},
 		func(ctx context.Context, in *one) (*Life, error) {
-			return AskSession(ctx, b, in.ID)
+			life, err := AskSession(ctx, b, in.ID)
+			return life, answerable(err)
 		})
-	api.Add(a, api.Op{Method: http.MethodGet, Path: DaysPath, Group: group, Scope: api.Read, Summary: "What days came to: all, each person or each device"},
-		func(ctx context.Context, in *DaysQuery) (*Totals, error) { return AskDays(ctx, b, *in) })
+	api.Add(a, api.Op{Method: http.MethodGet, Path: DaysPath, Group: group, Scope: api.Read, Summary: "What days came to: all, each person or each device", Errors: []api.Kind{notOpen}},
+		func(ctx context.Context, in *DaysQuery) (*Totals, error) {
+			totals, err := AskDays(ctx, b, *in)
+			return totals, answerable(err)
+		})
 }
 
 // Ask answers a query of sessions.

@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,12 +14,13 @@ type Moments struct{ From, Until time.Time }
 // The layouts of times, and of days.
 var (
 	timeLayouts  = []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04"}
-	clockLayouts = []string{"15:04:05", "15:04"}
+	clockLayouts = []string{"15:04:05", "15:04", "15"}
 )
 
-// ParseTime reads a time as people say it, in the time zone of now: 2026-11-24 15:00, Tuesday
-// 15:00, yesterday, 15:00, 3h ago, now. A weekday is the last one that was, and a time alone is
-// today's, or yesterday's if that is still to come.
+// ParseTime reads a time as people say it, in the time zone of now: 2026-11-24 15:00, Tuesday at
+// 3pm, last Tuesday 15:00, yesterday, noon, two hours ago, now. A weekday is the last one that was,
+// today's included but with "last", and a time alone is today's, or yesterday's if that is still to
+// come. An hour is one of 24 unless am or pm is said: Tuesday at 3 is in the morning.
 func ParseTime(text string, now time.Time) (m Moments, err error) {
 	s := strings.Join(strings.Fields(text), " ")
 	for _, layout := range timeLayouts {
@@ -37,54 +39,107 @@ func ParseTime(text string, now time.Time) (m Moments, err error) {
 		}
 		return m, unclear(text)
 	}
-	day, clock, ok := parseDay(low, now)
+	day, clock, given, ok := parseDay(strings.TrimPrefix(low, "on "), now)
 	switch {
 	case !ok:
 		return m, unclear(text)
 	case clock == "":
 		return Moments{day, day.AddDate(0, 0, 1).Add(-time.Nanosecond)}, nil
 	}
-	for _, layout := range clockLayouts {
-		c, err := time.Parse(layout, clock)
-		if err != nil {
-			continue
-		}
-		t := time.Date(day.Year(), day.Month(), day.Day(), c.Hour(), c.Minute(), c.Second(), 0, now.Location())
-		if t.After(now) && low == clock {
-			t = t.AddDate(0, 0, -1)
-		} else if t.After(now) && isWeekday(low) {
-			t = t.AddDate(0, 0, -7)
-		}
-		return Moments{t, t}, nil
+	hour, minute, second, ok := parseClock(clock)
+	if !ok {
+		return m, unclear(text)
 	}
-	return m, unclear(text)
+	t := time.Date(day.Year(), day.Month(), day.Day(), hour, minute, second, 0, now.Location())
+	switch {
+	case !t.After(now):
+	case given == nothing:
+		t = t.AddDate(0, 0, -1)
+	case given == aWeekday:
+		t = t.AddDate(0, 0, -7)
+	}
+	return Moments{t, t}, nil
 }
 
 func unclear(text string) error {
-	return fmt.Errorf("%q: expected a time, such as \"2026-11-24 15:00\", \"Tuesday 15:00\", yesterday, 15:00 or \"3h ago\"", text)
+	return fmt.Errorf("%q: expected a time, such as \"2026-11-24 15:00\", \"Tuesday at 3pm\", \"last Tuesday 15:00\", yesterday, noon, 15:00 or \"two hours ago\"", text)
 }
 
+// givenDay is how a day was said.
+type givenDay int
+
+const (
+	nothing givenDay = iota // it is today
+	aWeekday
+	aDate
+)
+
 // parseDay reads a day, and returns what is behind it: a time, or nothing.
-func parseDay(s string, now time.Time) (day time.Time, clock string, ok bool) {
+func parseDay(s string, now time.Time) (day time.Time, clock string, given givenDay, ok bool) {
 	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
+	s, last := strings.CutPrefix(s, "last ")
 	word, rest, _ := strings.Cut(s, " ")
 	rest = strings.TrimPrefix(rest, "at ")
-	switch {
-	case word == "today":
-		return today, rest, true
-	case word == "yesterday":
-		return today.AddDate(0, 0, -1), rest, true
-	case strings.Contains(word, ":"):
-		return today, word, rest == ""
+	w, named := weekday(word)
+	if !named && last {
+		return day, "", nothing, false
 	}
-	if w, is := weekday(word); is {
+	switch date, err := time.ParseInLocation(time.DateOnly, word, now.Location()); {
+	case named:
 		back := (int(now.Weekday()) - int(w) + 7) % 7
-		return today.AddDate(0, 0, -back), rest, true
+		if last && back == 0 {
+			back = 7
+		}
+		return today.AddDate(0, 0, -back), rest, aWeekday, true
+	case err == nil:
+		return date, rest, aDate, true
+	case word == "today":
+		return today, rest, aDate, true
+	case word == "yesterday":
+		return today.AddDate(0, 0, -1), rest, aDate, true
+	case word == "at":
+		return today, rest, nothing, rest != ""
 	}
-	if d, err := time.ParseInLocation(time.DateOnly, word, now.Location()); err == nil {
-		return d, rest, true
+	if _, err := strconv.Atoi(s); err == nil {
+		return day, "", nothing, false // an hour, or a day of a month
 	}
-	return day, "", false
+	return today, s, nothing, s != ""
+}
+
+// parseClock reads a time of day: 15:04:05, 15:04, 15, 3pm, 3:30 pm, noon, midnight.
+func parseClock(s string) (hour, minute, second int, ok bool) {
+	switch s {
+	case "noon":
+		return 12, 0, 0, true
+	case "midnight":
+		return 0, 0, 0, true
+	}
+	s, morning := cutHalf(s, "am")
+	s, afternoon := cutHalf(s, "pm")
+	for _, layout := range clockLayouts {
+		t, err := time.Parse(layout, s)
+		if err != nil {
+			continue
+		}
+		hour = t.Hour()
+		switch half := morning || afternoon; {
+		case half && (hour == 0 || hour > 12), morning && afternoon:
+			return 0, 0, 0, false
+		case half:
+			hour %= 12
+		}
+		if afternoon {
+			hour += 12
+		}
+		return hour, t.Minute(), t.Second(), true
+	}
+	return 0, 0, 0, false
+}
+
+// cutHalf cuts am or pm off a time of day.
+func cutHalf(s, half string) (rest string, found bool) {
+	rest, found = strings.CutSuffix(s, half)
+	return strings.TrimSuffix(rest, " "), found
 }
 
 // weekday is the day of a name, or of its first letters, three or more.
@@ -97,20 +152,22 @@ func weekday(word string) (time.Weekday, bool) {
 	return 0, false
 }
 
-func isWeekday(s string) bool {
-	word, _, _ := strings.Cut(s, " ")
-	_, is := weekday(word)
-	return is
-}
-
 // units are those of time.ParseDuration and longer ones.
 var units = []struct {
 	names string
 	unit  time.Duration
 }{{"s sec second seconds", time.Second}, {"m min minute minutes", time.Minute}, {"h hour hours", time.Hour}, {"d day days", 24 * time.Hour}, {"w week weeks", 7 * 24 * time.Hour}}
 
-// parseAgo reads a number and a unit, such as 3h, 2 days or an hour.
+// numbers are those that people write as words.
+var numbers = strings.Fields("zero one two three four five six seven eight nine ten eleven twelve")
+
+// parseAgo reads a number and a unit, such as 3h, 2 days, two days or an hour.
 func parseAgo(s string) (time.Duration, bool) {
+	if word, unit, spaced := strings.Cut(s, " "); spaced {
+		if n := slices.Index(numbers, word); n > 0 {
+			s = strconv.Itoa(n) + " " + unit
+		}
+	}
 	i := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 	if i < 0 {
 		return 0, false

@@ -13,10 +13,10 @@ import (
 	"culvert/host/hostnet"
 	"culvert/host/privsep"
 	"culvert/host/process"
+	"culvert/operate/history"
 	"culvert/operate/logs"
 	"culvert/operate/management"
 	"culvert/operate/people"
-	"culvert/store/bolt"
 )
 
 // life is one process from its start to its end, over any number of
@@ -40,10 +40,10 @@ type life struct {
 	// in a worker.
 	pidFile atomic.Pointer[string]
 	tasks   tasks
-	fence   fence        // a worker's is its keeper's
-	people  *people.Host // of a server; nil: it has no users
-	history *bolt.Store  // of its sessions; nil: it keeps none
-	passing passing      // in their place
+	fence   fence           // a worker's is its keeper's
+	people  *people.Host    // of a server; nil: it has no users
+	history *history.Volume // of its sessions; nil: it keeps none
+	passing passing         // in their place
 	ending  ending
 	// alone says that this process gives up rights without a keeper.
 	alone bool

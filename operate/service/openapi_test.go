@@ -31,7 +31,6 @@ import (
 	"culvert/operate/manage/recent"
 	"culvert/operate/people"
 	"culvert/store"
-	"culvert/store/bolt"
 	"culvert/store/memory"
 )
 
@@ -43,10 +42,10 @@ type contract struct {
 	back   *backendtest.Fake
 	ring   *logs.Ring
 	store  store.Store
-	book   *bolt.Store    // of the history; nil: there is none
-	dir    string         // of a server with a registrar
-	waits  bool           // for what streams answer, which are ended as they begin else
-	config *config.Config // that it goes by
+	book   *history.Volume // of the history; nil: there is none
+	dir    string          // of a server with a registrar
+	waits  bool            // for what streams answer, which are ended as they begin else
+	config *config.Config  // that it goes by
 	schema *jsonschema.Compiler
 	doc    struct {
 		Paths map[string]map[string]struct {
@@ -79,8 +78,8 @@ func contractBy(t *testing.T, role string, more func(*backendtest.Fake, *config.
 	if role == "server" {
 		c.Mode = config.ModeServer
 		recordsOf(r, c, func() *config.Config { return c })
-		s, err := history.Open(t.TempDir(), log)
-		if err != nil {
+		s := history.OpenVolume(t.TempDir(), log)
+		if err := s.Trouble(); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { s.Close() })

@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"culvert/config"
 	"culvert/operate/backend"
 	"culvert/operate/backend/backendtest"
+	"culvert/operate/history/track"
 	"culvert/operate/manage/api"
 	"culvert/operate/manage/tokens"
 	"culvert/operate/orders"
@@ -237,6 +239,8 @@ func revokeAll(t *testing.T, k *contract, seen map[string]bool) {
 func refuseWithout(t *testing.T, seen map[string]bool) {
 	k := contractOf(t, "server")
 	k.refuse(t, seen, refusedAll("no-registrar", directory))
+	k.book.Close()
+	k.refuse(t, seen, refusedAll("history-not-open", []wish{{"GET /v1/history/sessions", "", ""}, {"GET /v1/history/sessions/{id}", track.ID(time.Now(), 1), ""}, {"GET /v1/history/days", "", ""}}))
 	k.refuse(t, seen, refusedAll("unsupported", []wish{
 		{"GET /v1/policy", "", ""}, {"POST /v1/policy/check", "", `{"questions":[]}`},
 		{"GET /v1/configuration", "", ""}, {"GET /v1/routes", "", ""}, {"GET /v1/servers", "", ""},

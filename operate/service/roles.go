@@ -17,6 +17,7 @@ import (
 	"culvert/nic/userstack/proxy"
 	"culvert/operate/backend"
 	"culvert/operate/console"
+	"culvert/operate/history"
 	"culvert/operate/logs"
 	"culvert/operate/management"
 	"culvert/operate/metrics"
@@ -27,7 +28,6 @@ import (
 	"culvert/role/p2p"
 	"culvert/role/profile"
 	"culvert/role/server"
-	"culvert/store/bolt"
 )
 
 // role is a server, a client or one of two hosts, to be run.
@@ -66,7 +66,7 @@ type roles struct {
 	// people is the store of a server's users; nil: it has none.
 	people *people.Host
 	// history is the file of a server's sessions; nil: it keeps none.
-	history *bolt.Store
+	history *history.Volume
 	// passing is what a server without people has in their place.
 	passing *passing
 	failed  func(error) // ends the run

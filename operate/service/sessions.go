@@ -16,25 +16,19 @@ import (
 	"culvert/operate/history"
 	"culvert/operate/history/accounting"
 	"culvert/operate/history/track"
-	"culvert/store/bolt"
 )
 
 // openHistory opens the history of a server's sessions, before rights are given up; nil: it keeps
 // none. It stays open over all configurations that this process goes by.
-func openHistory(dir string, c *config.Config, log *slog.Logger) *bolt.Store {
+func openHistory(dir string, c *config.Config, log *slog.Logger) *history.Volume {
 	if dir == "" || c.Mode != config.ModeServer || c.Records.HistoryOff {
 		return nil
 	}
-	s, err := history.Open(dir, log)
-	if err != nil {
-		log.Error("no history of sessions is kept; everything else works", "error", err)
-		return nil
-	}
-	return s
+	return history.OpenVolume(dir, log)
 }
 
 // closeHistory closes what openHistory opened.
-func closeHistory(s *bolt.Store, log *slog.Logger) {
+func closeHistory(s *history.Volume, log *slog.Logger) {
 	if s == nil {
 		return
 	}
@@ -49,6 +43,9 @@ func sessionsOf(r roles, c *config.Config, s *backend.Server, know acquainted, s
 	f := following{server: s, o: track.Options{Server: serverName(r.Name), Person: know.personOf()}}
 	if r.history != nil {
 		k := history.NewKeeper(r.history, historyOptions(c, r.log))
+		if r.history.Trouble() != nil {
+			k.Tick(time.Now()) // which says so at once, before a client has come
+		}
 		history.AddOperations(r.local.api, history.NewBook(r.history), k.Stats)
 		f.begin(k, history.Every, k.Close)
 		kept.add(func() backend.Record {
