@@ -49,7 +49,9 @@ or device carried between --from and --until, those that carried most first.`,
   culvert history --dir /etc/culvert --user alice --from "30 days ago"
   culvert history --dir /etc/culvert --days=user --from 2026-11-01`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return q.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr(), time.Now()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return q.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr(), time.Now())
+		},
 	}
 	f := c.Flags()
 	dirFlag(c, &q.dir)
