@@ -77,16 +77,28 @@ func writeStatus(c config.Process, log *slog.Logger, file *process.File, text fu
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		keepStatus(c.StatusInterval, end, func() {
-			if err := file.Replace(text()); err != nil {
-				log.Warn("the status file cannot be written", "error", err)
-			}
-		})
+		say := turns(log)
+		keepStatus(c.StatusInterval, end, func() { say(file.Replace(text())) })
 	}()
 	return func() {
 		close(end)
 		<-ended
 		file.Close()
+	}
+}
+
+// turns returns what says once that the status file cannot be written, and once that it can be
+// again.
+func turns(log *slog.Logger) (say func(error)) {
+	failing := false
+	return func(err error) {
+		switch {
+		case err != nil && !failing:
+			log.Warn("the status file cannot be written; this is tried again each time", "error", err)
+		case err == nil && failing:
+			log.Info("the status file is written again")
+		}
+		failing = err != nil
 	}
 }
 

@@ -1,7 +1,11 @@
 package profile
 
 import (
+	"bytes"
+	"errors"
+	"log/slog"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,5 +49,17 @@ func TestStatisticsAsOpenVPN(t *testing.T) {
 	s := Statistics{AdapterRead: 216, AdapterWritten: 168, LinkRead: 2677, LinkWritten: 3179}
 	if got := s.Text(time.Unix(1795399343, 0).UTC()); string(got) != string(want) {
 		t.Errorf("got\n%s\nOpenVPN wrote\n%s", got, want)
+	}
+}
+
+// TestStatusFails: that the status file cannot be written is said once, and once that it can be.
+func TestStatusFails(t *testing.T) {
+	var said bytes.Buffer
+	say := turns(slog.New(slog.NewTextHandler(&said, nil)))
+	for _, err := range []error{nil, errors.New("no space"), errors.New("no space"), nil, nil, errors.New("no space")} {
+		say(err)
+	}
+	if got := strings.Count(said.String(), "cannot be written"); got != 2 || strings.Count(said.String(), "\n") != 3 {
+		t.Errorf("it says\n%s", &said)
 	}
 }
