@@ -23,7 +23,7 @@ func cleanupCommand() *cobra.Command {
 				fmt.Fprintln(c.OutOrStdout(), line)
 			}
 			if errors.Is(err, fs.ErrPermission) {
-				err = fmt.Errorf("%w; run this as root, or as the user who ran the process", err)
+				err = fmt.Errorf("%w; run this as root, or as the user who ran the process, with the --state-dir that it was given", err)
 			}
 			if err == nil && len(lines) == 0 {
 				fmt.Fprintln(c.OutOrStdout(), "nothing to clean up")

@@ -232,7 +232,7 @@ func (q *historyQuery) totals(ctx context.Context, out io.Writer, asker history.
 	if !h.Until.IsZero() {
 		d.Until = h.Until.In(now.Location()).Format(time.DateOnly)
 	}
-	t, err := asker.Days(ctx, d)
+	t, err := history.AllDays(ctx, asker, d)
 	switch {
 	case err != nil:
 		return err

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -197,6 +198,23 @@ func checkPages(t *testing.T, b *Book) {
 }
 
 func checkDays(t *testing.T, b *Book) {
+	for _, by := range []Kind{All, ByUser, ByDevice} {
+		for _, sum := range []bool{false, true} {
+			whole, err := AskDays(t.Context(), b, DaysQuery{By: by, Sum: sum})
+			if err != nil || len(whole.Totals) == 0 || whole.After != 0 {
+				t.Fatalf("%s: %+v, %v", by, whole, err)
+			}
+			for limit := 1; limit <= len(whole.Totals)+1; limit++ {
+				paged, err := AllDays(t.Context(), FileAsker{b}, DaysQuery{By: by, Sum: sum, Limit: limit})
+				if err != nil || !reflect.DeepEqual(paged, whole) {
+					t.Errorf("%s by pages of %d: %+v, %v", by, limit, paged, err)
+				}
+			}
+			if page, err := AskDays(t.Context(), b, DaysQuery{By: by, Sum: sum, After: 1 << 40}); err != nil || len(page.Totals) != 0 || page.After != 0 {
+				t.Errorf("%s behind the last: %+v, %v", by, page, err)
+			}
+		}
+	}
 	days, err := b.Days(t.Context(), All, Span{}, false)
 	if err != nil {
 		t.Fatal(err)

@@ -48,11 +48,14 @@ type DaysQuery struct {
 	From  string `query:"from" maxLength:"10" doc:"the first day, as 2026-11-24"`
 	Until string `query:"until" maxLength:"10" doc:"the last day"`
 	Sum   bool   `query:"sum" doc:"one total for all of the days, in place of one for each"`
+	Limit int    `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"how many"` // 0: all
+	After int    `query:"after" minimum:"0" doc:"that of the page before"`
 }
 
 // Totals is an answer of totals.
 type Totals struct {
 	Totals []Total `json:"totals" nullable:"false" doc:"the latest day first; with sum, who carried most first"`
+	After  int     `json:"after,omitempty" doc:"there are more: ask with it for those"`
 }
 
 // one is what a session is asked by.
@@ -144,7 +147,27 @@ func AskDays(ctx context.Context, b *Book, in DaysQuery) (*Totals, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Totals{append([]Total{}, list...)}, nil
+	list = list[min(max(in.After, 0), len(list)):]
+	out := &Totals{Totals: append([]Total{}, list...)}
+	if in.Limit > 0 && len(list) > in.Limit {
+		out.Totals, out.After = out.Totals[:in.Limit], in.After+in.Limit
+	}
+	return out, nil
+}
+
+// AllDays asks a query of totals page after page.
+func AllDays(ctx context.Context, a Asker, q DaysQuery) (*Totals, error) {
+	all := new(Totals)
+	for {
+		page, err := a.Days(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all.Totals = append(all.Totals, page.Totals...)
+		if q.After = page.After; q.After == 0 {
+			return all, nil
+		}
+	}
 }
 
 // wrong is what is answered to a field that is not as expected.

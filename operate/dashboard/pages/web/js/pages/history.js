@@ -37,8 +37,10 @@ function period(s) {
 
 function days(signal) {
   const by = field('history.by', { element: 'select', children: ['total', 'user', 'device'].map((v) => h('option', { value: v }, t('history.by.' + v))) });
+  let rows = [];
+  let after = 0;
   const list = table.make({
-    caption: t('history.days'), sort: 'day', reverse: true, rowKey: (d) => d.day + '\n' + (d.name || '') + (d.hidden ? '\n' : ''), search: (d) => `${d.day} ${d.name || ''}`,
+    caption: t('history.days'), sort: 'day', reverse: true, further: () => further().catch(failed), rowKey: (d) => d.day + '\n' + (d.name || '') + (d.hidden ? '\n' : ''), search: (d) => `${d.day} ${d.name || ''}`,
     columns: [
       { key: 'day', label: t('history.day'), order: (d) => d.day, show: (d) => h('time', { datetime: d.day }, day(d.day)) },
       { key: 'name', label: t('history.name'), order: (d) => d.name || '', show: (d) => (d.name ? said(d.name, 60) : t('history.all')) },
@@ -52,15 +54,26 @@ function days(signal) {
   });
   list.element.classList.add('timeline');
   let most = 1;
-  const load = async () => {
-    const answer = await get('/v1/history/days' + query({ by: by.input.value }), signal);
-    const rows = answer.totals || [];
+  const faults = h('div', {});
+  const failed = (fault) => { if (!signal.aborted) fill(faults, problem(fault)); };
+  const further = async () => {
+    const asked = rows;
+    const answer = await get('/v1/history/days' + query({ by: by.input.value, after: after || '' }), signal);
+    if (asked !== rows) return; // something else is shown by now
+    rows = rows.concat(answer.totals || []);
+    after = answer.after || 0;
     most = Math.max(1, ...rows.map((d) => (d.bytes_in || 0) + (d.bytes_out || 0)));
-    list.set(rows);
+    list.set(rows, after > 0);
+    fill(faults);
+  };
+  const load = () => {
+    rows = [];
+    after = 0;
+    return further().catch(failed);
   };
   by.input.addEventListener('change', load);
-  load().catch((fault) => { if (!signal.aborted) list.element.append(h('p', { role: 'alert', class: 'problem' }, said(fault.message, 500))); });
-  return h('div', {}, h('div', { class: 'beside' }, by.box), list.element);
+  load();
+  return h('div', {}, h('div', { class: 'beside' }, by.box), list.element, faults);
 }
 
 // amount is a bar as long as a day's bytes are beside the most.
