@@ -33,7 +33,7 @@ P11OUT   = bin/culvert-pkcs11
 # What packages are made for.
 ARCHES  ?= amd64 arm64
 
-.PHONY: help build static pam pkcs11 install deb rpm demo test check computed idly lint cross unit interop emulated other fuzz mutate soak bench deps clean
+.PHONY: help build static pam pkcs11 install deb rpm demo test check computed idly lint vetted analysed cross unit interop emulated other fuzz mutate soak bench deps clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -94,7 +94,7 @@ demo: build ## a tunnel on this machine, without root
 
 # Live tests wait more than they work. What only computes runs beside them, by the processors' idle
 # time: it takes nothing from a test that has something to do.
-test: deps lint unit emulated ## everything; as root, for its network namespaces
+test: deps vetted unit emulated ## everything; as root, for its network namespaces
 	@$(MAKE) --no-print-directory -j 2 interop idly
 
 check: lint unit computed ## what needs no root: lint, builds, unit tests, a short fuzz
@@ -105,13 +105,17 @@ computed:
 	.ci/fuzz 300ms 1
 
 idly:
-	@chrt --idle 0 $(MAKE) --no-print-directory computed
+	@chrt --idle 0 $(MAKE) --no-print-directory analysed computed
 
-lint: ## gofmt, vet, staticcheck, the types of other systems
+lint: vetted analysed ## gofmt, vet, staticcheck, the types of other systems
+
+vetted:
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w on:"; echo "$$bad"; exit 1; fi
 	$(GO) vet -tags interop ./...
 	@if $(HAVEPAM); then echo "vet with libpam"; CGO_ENABLED=1 $(GO) vet -tags pam ./cmd/culvert-auth-pam; fi
 	@if $(HAVEC); then echo "vet with PKCS #11"; CGO_ENABLED=1 $(GO) vet -tags pkcs11 ./cmd/culvert-pkcs11; fi
+
+analysed:
 	$(GO) tool staticcheck -tags interop ./...
 	$(GO) run ./lab/typecheck $(SYSTEMS) ./...
 
