@@ -10,8 +10,10 @@ FUZZTIME ?= 60s
 SYSTEMS  := darwin/arm64,windows/amd64,windows/arm64,freebsd/amd64,openbsd/amd64,linux/arm64,linux/mipsle
 CROSS    := windows/amd64 windows/arm64 darwin/arm64 freebsd/amd64 linux/arm64 linux/mipsle
 QUICK    := windows/amd64
-# The packages with tests against real programs, in network namespaces.
+# The packages with tests against real programs, and those of them that make network namespaces and
+# measure there: one at a time.
 INTEROP  = $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build.*interop' .)))
+HOSTS   := ./host/hostnet/ ./lab/interop/ ./nic/tuntap/
 
 PREFIX  ?= /usr/local
 UNITDIR ?= $(PREFIX)/lib/systemd/system
@@ -125,7 +127,7 @@ cross: ## build for other systems and processors, and keep nothing
 
 # Packages that start no goroutine and compute for long: the race detector would see nothing, and
 # take four times as long.
-ALONE := culvert/config culvert/internal/archtest culvert/internal/subsystem culvert/packaging/image
+ALONE := culvert/config culvert/internal/archtest culvert/internal/subsystem culvert/operate/check culvert/packaging/image
 
 # The race detector needs a C compiler. Here and below, -vet=off: lint vets all of it; and -w: no
 # test reads what a debugger needs, which takes a third of the linking.
@@ -135,7 +137,8 @@ unit: ## unit tests, with the race detector
 
 interop: build ## tests against Debian's openvpn; as root
 	@if [ "$$(id -u)" != 0 ]; then echo "the interop tests make network namespaces and need root; make check runs the rest" >&2; exit 1; fi
-	$(GO) test -tags interop -vet=off -ldflags=-w -count=1 -p 1 -timeout 35m $(INTEROP)
+	$(GO) test -tags interop -vet=off -ldflags=-w -count=1 -p 1 -timeout 35m $(HOSTS)
+	$(GO) test -tags interop -vet=off -ldflags=-w -count=1 $(filter-out $(HOSTS),$(INTEROP))
 
 emulated: ## what is quick of `make other`: packages of bytes on s390x, assembly on arm64, sockets on Windows; as root
 	$(GO) run ./lab/other -quick

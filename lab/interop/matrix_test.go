@@ -6,7 +6,7 @@ import "testing"
 
 // bulkSize is what every armour, cipher and topology carries at least once with each pairing,
 // each way. The other cells of the matrix carry less.
-const bulkSize = 50 << 20
+const bulkSize = 16 << 20
 
 // TestStockAlone is the control: the harness with stock OpenVPN in both
 // roles. When it fails, no other result means anything.
