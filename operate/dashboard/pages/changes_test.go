@@ -36,7 +36,7 @@ func TestOperate(t *testing.T) {
 			t.Errorf("who may operate is offered %q", button)
 		}
 	}
-	b.Check("server-person-operate")
+	b.Layout("server-person-operate")
 	b.Click("Disable: laptop.alice")
 	b.Click("Disable")
 	bed.wantAsked(t, `PATCH /v1/devices/laptop.alice {"disabled":true}`)
@@ -68,7 +68,7 @@ func TestNoPolicy(t *testing.T) {
 	bed.wantAsked(t, `POST /v1/policy/check {"questions":["can bob reach 10.1.2.3:443"],"text":"allow user bobb to any"}`)
 	b.WaitText("nobody is called bobb")
 	b.WaitText("No no rule allows it")
-	b.Check("server-policy-fault")
+	b.Layout("server-policy-fault")
 }
 
 // TestOtherPolicy: another text is tried in place of the server's, when it is another one.
@@ -86,7 +86,7 @@ func TestOtherPolicy(t *testing.T) {
 	b.Click("Ask")
 	bed.wantAsked(t, `POST /v1/policy/check {"questions":["can bob reach 10.1.2.3:443"],"text":"allow all to any"}`)
 	b.Wait("!document.querySelector('[aria-current=true]')")
-	b.Check("server-policy-other")
+	b.Layout("server-policy-other")
 }
 
 // TestLevels: a subsystem gets a level of its own, and loses it again.

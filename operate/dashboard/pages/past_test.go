@@ -73,7 +73,7 @@ func TestSessionGone(t *testing.T) {
 	bed.set("/v1/sessions/77", overNow)
 	to(b, "#/session/77", "There is no such session now")
 	b.WaitNoText("GET /v1")
-	b.Check("server-session-none")
+	b.Layout("server-session-none")
 	if got := browsertest.Eval[string](b, "document.getElementById('main').innerText"); strings.Contains(got, "Disconnect") || strings.Contains(got, "handshake") {
 		t.Errorf("of nobody's session:\n%s", got)
 	}
@@ -100,7 +100,7 @@ func TestHistoryGoesOn(t *testing.T) {
 	bed.set(path+"?after=id100", `{"sessions":[`+sessions(101, 130, "laptop.alice", "alice")+`]}`)
 	to(b, "#/history", "reason 100.")
 	b.WaitText("The latest 100; there are more")
-	b.Check("server-history-more")
+	b.Layout("server-history-more")
 	b.Click("Show more")
 	b.WaitText("reason 130.")
 	b.WaitNoText("there are more")
