@@ -210,7 +210,7 @@ func checkDays(t *testing.T, b *Book) {
 					t.Errorf("%s by pages of %d: %+v, %v", by, limit, paged, err)
 				}
 			}
-			if page, err := AskDays(t.Context(), b, DaysQuery{By: by, Sum: sum, After: 1 << 40}); err != nil || len(page.Totals) != 0 || page.After != 0 {
+			if page, err := AskDays(t.Context(), b, DaysQuery{By: by, Sum: sum, After: 1 << 30}); err != nil || len(page.Totals) != 0 || page.After != 0 {
 				t.Errorf("%s behind the last: %+v, %v", by, page, err)
 			}
 		}
