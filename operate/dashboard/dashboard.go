@@ -151,7 +151,7 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	if d.sessions.get(d.cookies.session(r), d.o.Now()) == nil && web.Limited(w) {
+	if web.Limited(w) && d.sessions.get(d.cookies.session(r), d.o.Now()) == nil {
 		problem(w, api.TooMany.Error("too many sign-ins failed, or too much was asked for in vain, from this address", "wait a minute, and try again"))
 		return
 	}

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/netip"
@@ -155,8 +156,12 @@ func AskDays(ctx context.Context, b *Book, in DaysQuery) (*Totals, error) {
 	return out, nil
 }
 
+// mostTotals is the most that a page may have, as DaysQuery says: each page takes as long as all.
+const mostTotals = 10000
+
 // AllDays asks a query of totals page after page.
 func AllDays(ctx context.Context, a Asker, q DaysQuery) (*Totals, error) {
+	q.Limit = cmp.Or(q.Limit, mostTotals)
 	all := new(Totals)
 	for {
 		page, err := a.Days(ctx, q)

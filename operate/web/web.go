@@ -196,7 +196,6 @@ func (s *Server) watched(h http.Handler) http.Handler {
 		noted := &noted{ResponseWriter: w, wait: s.misses.wait(source, time.Now())}
 		if noted.wait > 0 && !s.own {
 			Secure(w.Header())
-			Limited(noted)
 			http.Error(noted, "Too many requests for what is not there came from this address: try again later.", http.StatusTooManyRequests)
 			return
 		}
@@ -222,14 +221,10 @@ func Known(w http.ResponseWriter) {
 }
 
 // Limited reports whether who asks has guessed too often, and is to be refused unless they are
-// known. It sets Retry-After then. Writers that are not of this package are not limited.
+// known: an answer of 429 has Retry-After then. Writers that are not of this package are not limited.
 func Limited(w http.ResponseWriter) bool {
 	n := notedOf(w)
-	if n == nil || n.wait == 0 {
-		return false
-	}
-	w.Header().Set("Retry-After", strconv.Itoa(int((n.wait+time.Second-1)/time.Second)))
-	return true
+	return n != nil && n.wait > 0
 }
 
 func notedOf(w http.ResponseWriter) *noted {
@@ -267,6 +262,9 @@ type noted struct {
 // WriteHeader implements http.ResponseWriter.
 func (n *noted) WriteHeader(status int) {
 	n.status = status
+	if status == http.StatusTooManyRequests && n.wait > 0 {
+		n.Header().Set("Retry-After", strconv.Itoa(int((n.wait+time.Second-1)/time.Second)))
+	}
 	n.ResponseWriter.WriteHeader(status)
 }
 
